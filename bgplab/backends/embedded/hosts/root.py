@@ -1,0 +1,106 @@
+"""A host's own root directory: the userland read-only, a small private /etc, private /var /run /tmp /root /dev.
+
+Runs inside the host's new mount namespace, as PID 1 of its new PID namespace. Standard library only.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bgplab.backends.embedded.hosts import kernel
+
+#: What of the userland's /etc a host gets a private copy of; everything else is left out.
+ETC = ("bash.bashrc", "frr", "iproute2", "ld.so.conf", "ld.so.conf.d", "protocols", "services", "sysctl.d", "vim")
+
+PASSWD = """\
+root:x:0:0:root:/root:/bin/bash
+frr:x:0:0:Frr routing suite:/nonexistent:/usr/sbin/nologin
+nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin
+"""
+# One user is all a rootless lab has, so frr is another name for it; the names are what Debian's FRR insists on.
+GROUP = "root:x:0:\nfrr:x:0:\nfrrvty:x:0:frr\ntty:x:0:\nnogroup:x:65534:\n"
+
+DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
+
+DIRECTORIES = (
+    "usr", "etc", "var/log/frr", "var/lib", "var/tmp/frr", "var/cache", "run/frr", "run/lab", "tmp", "root", "home",
+    "dev/pts", "dev/shm", "proc", "sys", "opt/bgp-lab", "mnt",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class RootPlan:
+    """userland: directory with an unpacked Debian. shared: seen as /run/lab. files: path → text, written last."""
+
+    hostname: str
+    userland: str
+    tools: str
+    programs: str
+    shared: str
+    files: dict[str, str] = field(default_factory=dict)
+
+
+def build_root(plan: RootPlan, at: str = "/tmp") -> None:
+    """Make the root directory on a tmpfs over `at` and move into it."""
+    kernel.make_mounts_private()
+    staging = at
+    shared = os.open(plan.shared, os.O_PATH)
+    kernel.mount("tmpfs", staging, "tmpfs", kernel.MS_NOSUID, "mode=0755,size=512m")
+    root = Path(staging)
+    for name in DIRECTORIES:
+        (root / name).mkdir(parents=True, exist_ok=True)
+    for name in ("bin", "sbin", "lib", "lib64"):
+        (root / name).symlink_to(f"usr/{name}")
+    (root / "var/run").symlink_to("/run")
+    kernel.bind(f"{plan.userland}/usr", f"{staging}/usr", read_only=True)
+    kernel.bind(plan.tools, f"{staging}/usr/local/bin", read_only=True)
+    kernel.bind(plan.programs, f"{staging}/opt/bgp-lab", read_only=True)
+    kernel.bind(f"/proc/self/fd/{shared}", f"{staging}/run/lab")
+    os.close(shared)
+    _fill_etc(root / "etc", Path(plan.userland) / "etc", plan.hostname)
+    _make_devices(root / "dev")
+    kernel.mount("proc", f"{staging}/proc", "proc")
+    _mount_sys(f"{staging}/sys")
+    for path, text in plan.files.items():
+        target = root / path.lstrip("/")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text)
+    os.chmod(root / "tmp", 0o1777)
+    kernel.pivot_root(staging)
+
+
+def _fill_etc(etc: Path, source: Path, hostname: str) -> None:
+    for name in ETC:
+        origin = source / name
+        if origin.is_dir():
+            shutil.copytree(origin, etc / name, symlinks=True)
+        elif origin.is_file():
+            shutil.copy(origin, etc / name)
+    (etc / "passwd").write_text(PASSWD)
+    (etc / "group").write_text(GROUP)
+    (etc / "hostname").write_text(f"{hostname}\n")
+    (etc / "hosts").write_text(f"127.0.0.1 localhost\n127.0.1.1 {hostname}\n")
+    (etc / "nsswitch.conf").write_text("passwd: files\ngroup: files\nhosts: files dns\n")
+    (etc / "sysctl.d").mkdir(exist_ok=True)
+    (etc / "profile").write_text("export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\n")
+
+
+def _make_devices(dev: Path) -> None:
+    for name in DEVICES:
+        (dev / name).touch()
+        kernel.bind(f"/dev/{name}", str(dev / name))
+    kernel.mount("devpts", str(dev / "pts"), "devpts", kernel.MS_NOSUID, "newinstance,ptmxmode=0666,mode=0620")
+    (dev / "ptmx").symlink_to("pts/ptmx")
+    for name, target in (("fd", ""), ("stdin", "/0"), ("stdout", "/1"), ("stderr", "/2")):
+        (dev / name).symlink_to(f"/proc/self/fd{target}")
+
+
+def _mount_sys(target: str) -> None:
+    try:
+        kernel.mount("sysfs", target, "sysfs", kernel.MS_RDONLY | kernel.MS_NOSUID)
+    except OSError:
+        # Containers often mask /sys, and then a user namespace may not mount it; nothing in the lab needs it.
+        return
