@@ -70,11 +70,13 @@ def first_sentence(text: str) -> str:
 
 
 def unwrapped(schema: dict[str, Any]) -> dict[str, Any]:
-    """Drop the `or null` of optional fields; what remains of a union is integer-or-string."""
+    """Drop the `or null` of optional fields; of the unions that remain only integer-or-string can be described."""
     options = [option for option in schema.get("anyOf", ()) if option.get("type") != "null"]
     if len(options) == 1:
         return options[0]
-    return {"x-kubernetes-int-or-string": True} if options else schema
+    if {option.get("type") for option in options} == {"integer", "string"}:
+        return {"x-kubernetes-int-or-string": True}
+    return {} if options else schema
 
 
 def converted(schema: dict[str, Any]) -> dict[str, Any]:

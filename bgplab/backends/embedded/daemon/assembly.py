@@ -1,0 +1,55 @@
+"""Put a lab together, in the guide's order: wiring, hosts, routers, clusters, SSH."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import socket
+from pathlib import Path
+
+from bgplab.backends.embedded.daemon.report import Report
+from bgplab.backends.embedded.daemon.settings import Settings
+from bgplab.backends.embedded.hosts.making import HostMaker, wait_ready
+from bgplab.backends.embedded.hosts.switchboard import Host, Shared, Switchboard
+from bgplab.backends.embedded.wiring.apply import connect_hosts, make_bridges
+from bgplab.backends.embedded.wiring.plan import wiring_of
+from bgplab.spec.model import LabSpec
+
+logger = logging.getLogger("bgplab.daemon")
+
+#: The lab's private /run (see pid1.py): short paths for unix sockets.
+RUN = Path("/run/lab")
+PROGRAMS = Path(__file__).parents[1] / "agents" / "programs" / "files"
+
+
+class Assembly:
+    """Owns what makes up the lab; everything lives until the daemon's process ends."""
+
+    def __init__(self, settings: Settings, requests: socket.socket, report: Report) -> None:
+        self._settings, self._report = settings, report
+        self._spec = LabSpec.model_validate(json.loads((settings.directory / "spec.json").read_text()))
+        self._maker = HostMaker(Switchboard(requests), Path(settings.userland), Shared(RUN), PROGRAMS)
+        self.hosts: dict[str, Host] = {}
+
+    async def bring_up(self) -> None:
+        loop = asyncio.get_running_loop()
+        wired = loop.run_in_executor(None, self._make_hosts)
+        from bgplab.backends.embedded.hosts import ssh  # heavy, and not needed for the wiring
+
+        await wired
+        self._report.phase("hosts and links are there")
+        keys = ssh.SshKeys(
+            (self._settings.directory / "ssh_host_key").read_text(), (self._settings.directory / "ssh_key").read_text()
+        )
+        for name, descriptor in self._settings.sockets.ssh.items():
+            await ssh.listen(self.hosts[name], socket.socket(fileno=descriptor), keys)
+
+    def _make_hosts(self) -> None:
+        wiring = wiring_of(self._spec)
+        for plan in wiring.hosts:
+            self.hosts[plan.name] = self._maker.make(plan.name, plan.sysctls, {})
+        ip = self._maker.lab_command("usr/bin/ip")
+        make_bridges(wiring, ip)
+        wait_ready(list(self.hosts.values()))
+        connect_hosts(wiring, self.hosts, ip)
