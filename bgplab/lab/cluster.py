@@ -96,8 +96,10 @@ class Cluster(Protocol):
     def apply(self, manifest: Manifest, *, field_manager: str = "bgp-lab") -> Manifest:
         """Server-side apply (Content-Type application/apply-patch+yaml), forcing conflicts."""
 
-    def delete(self, kind: Kind, name: str, namespace: str | None = None) -> None:
-        """Delete; already gone is fine."""
+    def delete(
+        self, kind: Kind, name: str, namespace: str | None = None, *, grace_period_seconds: int | None = None
+    ) -> None:
+        """Delete; already gone is fine. grace_period_seconds 0 removes a pod at once, as its kubelet does."""
 
     def exec(
         self,

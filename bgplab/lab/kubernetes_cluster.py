@@ -158,10 +158,13 @@ class KubernetesCluster:
             content_type="application/apply-patch+yaml",
         )
 
-    def delete(self, kind: Kind, name: str, namespace: str | None = None) -> None:
+    def delete(
+        self, kind: Kind, name: str, namespace: str | None = None, *, grace_period_seconds: int | None = None
+    ) -> None:
         path = kind.path(name, namespace or "default")
+        grace = {} if grace_period_seconds is None else {"gracePeriodSeconds": str(grace_period_seconds)}
         try:
-            self._transport.json("DELETE", path, query={"propagationPolicy": "Background"})
+            self._transport.json("DELETE", path, query={"propagationPolicy": "Background", **grace})
         except ApiError as refusal:
             if refusal.code != 404:
                 raise

@@ -23,6 +23,9 @@ nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin
 # One user is all a rootless lab has, so frr is another name for it; the names are what Debian's FRR insists on.
 GROUP = "root:x:0:\nfrr:x:0:\nfrrvty:x:0:frr\ntty:x:0:\nnogroup:x:65534:\n"
 
+# vtysh asks PAM for an account (as the package's own /etc/pam.d/frr has it: root may).
+PAM = "auth sufficient pam_permit.so\naccount sufficient pam_permit.so\n"
+
 DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
 
 DIRECTORIES = (
@@ -85,6 +88,9 @@ def _fill_etc(etc: Path, source: Path, hostname: str) -> None:
     (etc / "hosts").write_text(f"127.0.0.1 localhost\n127.0.1.1 {hostname}\n")
     (etc / "nsswitch.conf").write_text("passwd: files\ngroup: files\nhosts: files dns\n")
     (etc / "sysctl.d").mkdir(exist_ok=True)
+    (etc / "pam.d").mkdir()
+    (etc / "pam.d" / "frr").write_text(PAM)
+    (etc / "pam.d" / "other").write_text(PAM)
     (etc / "profile").write_text("export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\n")
 
 

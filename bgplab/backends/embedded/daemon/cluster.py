@@ -1,0 +1,119 @@
+"""One cluster of the lab: its API server, controllers, and the agents of its nodes, in the order they need each other."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from ipaddress import IPv4Address
+
+from bgplab.backends.embedded.agents.bgp import BgpAgent
+from bgplab.backends.embedded.agents.cilium_dbg import CiliumDbg
+from bgplab.backends.embedded.agents.datapath import ServiceDataPath
+from bgplab.backends.embedded.agents.dns import ClusterDns
+from bgplab.backends.embedded.agents.flows import FlowLog
+from bgplab.backends.embedded.agents.kubelet.addresses import PodAddresses
+from bgplab.backends.embedded.agents.kubelet.kubelet import Kubelet, KubeletNode
+from bgplab.backends.embedded.agents.kubelet.streams import AgentCommand, PodStreams, Readable
+from bgplab.backends.embedded.controllers import start_controllers
+from bgplab.backends.embedded.controllers.runtime import Informers
+from bgplab.backends.embedded.daemon import credentials
+from bgplab.backends.embedded.daemon.seeds import dns_address, seeds
+from bgplab.backends.embedded.daemon.settings import Settings
+from bgplab.backends.embedded.hosts.making import HostMaker
+from bgplab.backends.embedded.hosts.switchboard import Host
+from bgplab.backends.embedded.kube import KubeServer, ServerSettings
+from bgplab.lab.cluster import Cluster
+from bgplab.lab.kubernetes_cluster import open_cluster
+from bgplab.spec.model import ClusterSpec
+
+logger = logging.getLogger(__name__)
+
+INNER_PORT = 6443
+AGENT_NAMES = frozenset({"cilium", "cilium-dbg", "hubble"})
+
+
+class LatePodStreams:
+    """The API server starts before the kubelet that it asks for exec and logs; until then there is nothing to ask."""
+
+    def __init__(self) -> None:
+        self._streams: PodStreams | None = None
+
+    def connect(self, streams: PodStreams) -> None:
+        self._streams = streams
+
+    async def exec(
+        self,
+        namespace: str,
+        pod: str,
+        container: str | None,
+        argv: list[str],
+        tty: bool,
+        stdin: Readable | None,
+        stdout: Callable[[bytes], Awaitable[None]],
+        stderr: Callable[[bytes], Awaitable[None]],
+        resize: asyncio.Queue[tuple[int, int]] | None,
+    ) -> int:
+        if self._streams is None:
+            await stderr(b"the kubelet has not started yet\n")
+            return 126
+        return await self._streams.exec(namespace, pod, container, argv, tty, stdin, stdout, stderr, resize)
+
+    async def logs(
+        self, namespace: str, pod: str, container: str | None, *, follow: bool, tail: int | None
+    ) -> AsyncIterator[bytes]:
+        if self._streams is not None:
+            async for data in self._streams.logs(namespace, pod, container, follow=follow, tail=tail):
+                yield data
+
+
+class ClusterAssembly:
+    """Everything of one cluster that lives in the daemon; it ends with the daemon's process."""
+
+    def __init__(self, number: int, spec: ClusterSpec, settings: Settings, maker: HostMaker) -> None:
+        self._number, self._spec, self._settings, self._maker = number, spec, settings, maker
+        self._stop = threading.Event()
+        self._pods = LatePodStreams()
+        self._serving: asyncio.Task[None] | None = None
+
+    async def serve(self) -> None:
+        """Serve the API: on this machine's loopback for users, on the lab's own for controllers and agents."""
+        server = KubeServer(ServerSettings(service_cidr=str(self._spec.service_cidr), token=self._settings.token), self._pods)
+        server.install(seeds(self._spec))
+        outer = socket.socket(fileno=self._settings.sockets.kube[self._spec.name])
+        inner = socket.create_server(("127.0.0.1", INNER_PORT + self._number), backlog=256)
+        directory = self._settings.directory
+        self._serving = asyncio.create_task(
+            server.serve([outer, inner], str(directory / "server.crt"), str(directory / "server.key"))
+        )
+
+    def start_agents(self, hosts: Mapping[str, Host]) -> None:
+        """Controllers, then each node's agents, then the kubelets (blocking; run it in a thread)."""
+        cluster = self._client()
+        informers = Informers(cluster, self._stop)
+        start_controllers(cluster, informers, self._stop)
+        commands = {node.name: self._start_node(node.name, hosts[node.name], cluster, informers) for node in self._spec.nodes}
+        nodes = {
+            node.name: KubeletNode(node.name, hosts[node.name], node.address, PodAddresses(node.pod_cidr))
+            for node in self._spec.nodes
+        }
+        kubelet = Kubelet(cluster, informers, self._stop, nodes, self._maker, self._dns_address)
+        self._pods.connect(PodStreams(kubelet, commands, AGENT_NAMES))
+
+    @property
+    def _dns_address(self) -> IPv4Address:
+        return dns_address(self._spec)
+
+    def _client(self) -> Cluster:
+        """A client as any other: by a kubeconfig, over TLS, from inside the lab."""
+        directory, name = self._settings.directory, self._spec.name
+        path = directory / f"kubeconfig-inside-{self._number}"
+        server = f"https://127.0.0.1:{INNER_PORT + self._number}"
+        text = credentials.kubeconfig(directory, self._settings.token, {name: server})
+        credentials.write_private(path, text.encode())
+        return open_cluster(path, name, name)
+
+    def _start_node(self, name: str, host: Host, cluster: Cluster, informers: Informers) -> AgentCommand:
+        raise NotImplementedError

@@ -1,0 +1,119 @@
+"""What is in a cluster from the start: nodes, Cilium's configuration and agents, cluster DNS. Pure."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address
+from typing import Any
+
+from bgplab.backends.embedded.agents.kubelet.node import node_manifest
+from bgplab.backends.embedded.crds import load_crds
+from bgplab.lab.cluster import Manifest
+from bgplab.spec.model import ClusterSpec
+
+AGENT_IMAGE = "quay.io/cilium/cilium"
+OPERATOR_IMAGE = "quay.io/cilium/operator-generic"
+
+
+def dns_address(cluster: ClusterSpec) -> IPv4Address:
+    """The tenth address of the service range, as kubeadm gives it to kube-dns."""
+    return cluster.service_cidr.network_address + 10
+
+
+def seeds(cluster: ClusterSpec) -> list[Manifest]:
+    """Objects to install before the API server serves its first request."""
+    return [
+        *load_crds(cluster.cilium_version),
+        *(node_manifest(node) for node in cluster.nodes),
+        _cilium_config(cluster),
+        _agents(cluster),
+        _operator(cluster),
+        _kube_dns(cluster),
+    ]
+
+
+def _cilium_config(cluster: ClusterSpec) -> Manifest:
+    """Those keys of Cilium's ConfigMap that are true of the embedded lab."""
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": "cilium-config", "namespace": "kube-system"},
+        "data": {
+            "auto-direct-node-routes": "true",
+            "bgp-router-id-allocation-ip-pool": "",
+            "bgp-router-id-allocation-mode": "default",
+            "bgp-secrets-namespace": "kube-system",
+            "bpf-lb-algorithm": "random",
+            "bpf-lb-mode": "snat",
+            "cluster-id": "0",
+            "cluster-name": "default",
+            "direct-routing-skip-unreachable": "true",
+            "enable-bgp-control-plane": "true",
+            "enable-bgp-control-plane-status-report": "true",
+            "enable-hubble": "true",
+            "enable-ipv4": "true",
+            "enable-ipv6": "false",
+            "enable-lb-ipam": "true",
+            "ipam": "kubernetes",
+            "ipv4-native-routing-cidr": str(cluster.pod_cidr),
+            "kube-proxy-replacement": "true",
+            "routing-mode": "native",
+        },
+    }
+
+
+def _agents(cluster: ClusterSpec) -> Manifest:
+    labels = {"k8s-app": "cilium"}
+    container = {"name": "cilium-agent", "image": f"{AGENT_IMAGE}:v{_patch(cluster.cilium_version)}"}
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "DaemonSet",
+        "metadata": {"name": "cilium", "namespace": "kube-system", "labels": labels},
+        "spec": {"selector": {"matchLabels": labels}, "template": _template(labels, container)},
+    }
+
+
+def _operator(cluster: ClusterSpec) -> Manifest:
+    labels = {"io.cilium/app": "operator", "name": "cilium-operator"}
+    container = {"name": "cilium-operator", "image": f"{OPERATOR_IMAGE}:v{_patch(cluster.cilium_version)}"}
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": "cilium-operator", "namespace": "kube-system", "labels": labels},
+        "spec": {"replicas": 1, "selector": {"matchLabels": labels}, "template": _template(labels, container)},
+    }
+
+
+def _template(labels: dict[str, str], container: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "metadata": {"labels": labels},
+        "spec": {
+            "hostNetwork": True,
+            "containers": [container],
+            "tolerations": [{"operator": "Exists"}],
+            "terminationGracePeriodSeconds": 1,
+        },
+    }
+
+
+def _patch(version: str) -> str:
+    return version if version.count(".") == 2 else f"{version}.0"
+
+
+def _kube_dns(cluster: ClusterSpec) -> Manifest:
+    """The Service alone: every node answers at its address itself (agents/dns), as a node-local DNS does."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Service",
+        "metadata": {
+            "name": "kube-dns",
+            "namespace": "kube-system",
+            "labels": {"k8s-app": "kube-dns", "kubernetes.io/cluster-service": "true", "kubernetes.io/name": "CoreDNS"},
+        },
+        "spec": {
+            "clusterIP": str(dns_address(cluster)),
+            "ports": [
+                {"name": "dns", "port": 53, "protocol": "UDP", "targetPort": 53},
+                {"name": "dns-tcp", "port": 53, "protocol": "TCP", "targetPort": 53},
+            ],
+        },
+    }
