@@ -171,7 +171,11 @@ class Informer:
         try:
             subscriber(old, new)
         except Exception:
-            log.exception("%s %s: a subscriber failed", self.kind.kind, "/".join(key_of(new or old or {"metadata": {"name": "?"}})))
+            log.exception(
+                "%s %s: a subscriber failed",
+                self.kind.kind,
+                "/".join(key_of(new or old or {"metadata": {"name": "?"}})),
+            )
 
 
 class Informers:

@@ -11,7 +11,6 @@ import hashlib
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -30,7 +29,7 @@ TRIXIE = ("gobgpd",)
 
 NOT_UNPACKED = ("./usr/share/doc", "./usr/share/man", "./usr/share/locale", "./usr/share/info", "./usr/share/lintian")
 
-_RECIPE = "2"  # raise when what is unpacked changes without the lists changing
+_RECIPE = "3"  # raise when what is unpacked changes without the lists changing
 
 
 def cache_directory() -> Path:
@@ -132,6 +131,7 @@ def fetch_userland(say: Callable[[str], None] = lambda _: None) -> Path:
         with ThreadPoolExecutor(4) as pool:
             list(pool.map(lambda package: _unpack(package, root), packages))
         _finish(root)
+        (root / "packages").write_text("".join(f"{_name_and_version(package)}\n" for package in packages))
         (root / "complete").touch()
         directory.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -195,6 +195,11 @@ def _unpack(package: Path, root: Path) -> None:
         raise MachineError(f"{package.name} could not be unpacked: {unpacked.stderr.strip()[-300:]}", "try again")
 
 
+def _name_and_version(package: Path) -> str:
+    name, version, _ = package.name.rsplit("_", 2)
+    return f"{name} {version.replace('%3a', ':')}"
+
+
 def _finish(root: Path) -> None:
     """What maintainer scripts would have done, as far as a lab host needs it; and no set-id bits in a cache."""
     usr = root / "usr"
@@ -208,5 +213,8 @@ def _finish(root: Path) -> None:
             path.chmod(path.stat().st_mode & 0o1777)
 
 
-if __name__ == "__main__":
-    print(fetch_userland(lambda text: print(text, file=sys.stderr)))
+def package_versions() -> dict[str, str]:
+    """Versions of the packages that matter in a lab, from the cache; empty before it is there."""
+    path = userland_directory() / "packages"
+    known = dict(line.split(" ", 1) for line in path.read_text().splitlines()) if path.exists() else {}
+    return {name: known[name] for name in ("frr", "gobgpd", "nftables", "iproute2") if name in known}

@@ -81,15 +81,16 @@ def table_of(services: Iterable[Service], node: NodePath) -> Table:
             _add_port(draft, service, port, node)
             hairpins.update(backend.address for backend in port.backends_on(node.name))
     draft.virtual.difference_update(node.addresses)
+    # A frontend keeps its counter while it has nobody behind it: a witness compares counts before and after.
     counters = {
-        f"{direction}/{frontend.replace(' . ', '/')}": (direction, frontend)
-        for direction, frontends in draft.served.items()
-        for frontend in frontends
+        counter_name(direction, frontend)
+        for direction in (EAST_WEST, NORTH_SOUTH)
+        for frontend in draft.served[direction].keys() | draft.unserved[direction].keys()
     }
     lookups = {
         **{f"{_word(direction)}_served": _verdicts(draft.served[direction]) for direction in draft.served},
         **{f"{_word(direction)}_unserved": _verdicts(draft.unserved[direction]) for direction in draft.unserved},
-        **{f"{_word(direction)}_counters": _counters(counters, direction) for direction in draft.served},
+        **{f"{_word(direction)}_counters": _counters(direction, draft.served[direction]) for direction in draft.served},
         "virtual_addresses": Lookup("set", "type ipv4_addr;", _sorted(draft.virtual)),
         "hairpins": Lookup(
             "set",
@@ -111,7 +112,7 @@ def _add_port(draft: _Draft, service: Service, port: ServicePort, node: NodePath
         frontends += [_frontend(address, port.protocol, port.node_port) for address in node.addresses]
     inside = [_frontend(address, port.protocol, port.port) for address in service.cluster_addresses] + frontends
     if inner:
-        draft.chains[f"{EAST_WEST}/{name}"] = Chain(tuple(_choice(draft, service, name, inner)))
+        draft.chains[f"{EAST_WEST}/{name}"] = Chain(tuple(_choice(draft, service, port, name, inner)))
     for frontend in inside:
         verdict = f"goto {EAST_WEST}/{name}" if inner else "goto unreachable"
         draft.offer(EAST_WEST, frontend, verdict, served=bool(inner))
@@ -127,7 +128,7 @@ def _add_outside(
     if backends:
         verdict = guarded = f"goto {NORTH_SOUTH}/{name}"
         marks = () if service.external_local else (f"meta mark set meta mark or {_SNAT_UNLESS_LOCAL}",)
-        rules = (*marks, *_choice(draft, service, name, backends))
+        rules = (*marks, *_choice(draft, service, port, name, backends))
         draft.chains[f"{NORTH_SOUTH}/{name}"] = Chain(rules)
         if service.source_ranges:
             guarded = f"goto guarded/{name}"
@@ -140,10 +141,13 @@ def _add_outside(
         )
 
 
-def _choice(draft: _Draft, service: Service, name: str, backends: tuple[Backend, ...]) -> Iterator[str]:
+def _choice(
+    draft: _Draft, service: Service, port: ServicePort, name: str, backends: tuple[Backend, ...]
+) -> Iterator[str]:
     """Rules that send a new connection to one of the backends, each as likely; conntrack keeps the choice."""
+    translate = f"meta l4proto {port.protocol} dnat ip to"  # nft wants the protocol said again before a port
     if service.affinity_seconds is None:
-        yield f"dnat ip to {_draw(f'{backend.address} . {backend.port}' for backend in backends)}"
+        yield f"{translate} {_draw(backends)}"
         return
     chains = []
     for backend in backends:
@@ -152,18 +156,18 @@ def _choice(draft: _Draft, service: Service, name: str, backends: tuple[Backend,
         timeout = f"{service.affinity_seconds}s"
         draft.affinity[bound] = Lookup("set", "type ipv4_addr; flags dynamic,timeout;")
         draft.chains[chain] = Chain(
-            (f"update @{bound} {{ ip saddr timeout {timeout} }}", f"dnat ip to {backend.address}:{backend.port}")
+            (f"update @{bound} {{ ip saddr timeout {timeout} }}", f"{translate} {_draw((backend,))}")
         )
         chains.append(f"goto {chain}")
         yield f"ip saddr @{bound} goto {chain}"
     yield f"numgen random mod {len(chains)} vmap {{ {_numbered(chains)} }}"
 
 
-def _draw(targets: Iterable[str]) -> str:
-    listed = tuple(targets)
-    if len(listed) == 1:
-        return listed[0].replace(" . ", ":")
-    return f"numgen random mod {len(listed)} map {{ {_numbered(listed)} }}"
+def _draw(backends: tuple[Backend, ...]) -> str:
+    if len(backends) == 1:
+        return f"{backends[0].address}:{backends[0].port}"
+    targets = _numbered(f"{backend.address} . {backend.port}" for backend in backends)
+    return f"numgen random mod {len(backends)} map {{ {targets} }}"
 
 
 def _numbered(values: Iterable[str]) -> str:
@@ -235,11 +239,14 @@ def _verdicts(frontends: Mapping[str, str]) -> Lookup:
     return Lookup("map", f"{_FRONTEND_TYPE} : verdict;", tuple(f"{key} : {value}" for key, value in frontends.items()))
 
 
-def _counters(counters: Mapping[str, tuple[str, str]], direction: str) -> Lookup:
-    elements = tuple(
-        f'{frontend} : "{name}"' for name, (its_direction, frontend) in counters.items() if its_direction == direction
-    )
-    return Lookup("map", f"{_FRONTEND_TYPE} : counter;", elements)
+def counter_name(direction: str, frontend: str) -> str:
+    """`north-south/172.16.1.1/tcp/80`: new connections from others to this address and port, served by this node."""
+    return f"{direction}/{frontend.replace(' . ', '/')}"
+
+
+def _counters(direction: str, frontends: Iterable[str]) -> Lookup:
+    elements = (f'{frontend} : "{counter_name(direction, frontend)}"' for frontend in frontends)
+    return Lookup("map", f"{_FRONTEND_TYPE} : counter;", tuple(elements))
 
 
 def _word(direction: str) -> str:

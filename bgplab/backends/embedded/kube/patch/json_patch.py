@@ -1,0 +1,95 @@
+"""RFC 6902. The document is not changed; refusals are worded as kubectl's users know them."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from typing import Any
+
+from bgplab.backends.embedded.kube.errors import ApiError, bad_request
+
+
+def unprocessable(message: str) -> ApiError:
+    return ApiError(422, "Invalid", f"the server rejected our request due to an error in our request: {message}")
+
+
+def json_patched(document: Any, operations: Any) -> Any:
+    """Apply every operation or none. Raises 400 for what is no patch, 422 for one that does not fit."""
+    if not isinstance(operations, list):
+        raise bad_request("error decoding patch: json: cannot unmarshal object into Go value of type jsonpatch.Patch")
+    document = copy.deepcopy(document)
+    for operation in operations:
+        document = _apply(document, operation)
+    return document
+
+
+def _apply(document: Any, operation: dict[str, Any]) -> Any:
+    kind = operation.get("op")
+    if kind not in ("add", "remove", "replace", "move", "copy", "test") or "path" not in operation:
+        raise bad_request(f"error decoding patch: {operation!r} is no JSON patch operation")
+    path = _pointer(operation["path"])
+    if kind == "test":
+        if _get(document, path) != operation.get("value"):
+            raise unprocessable(f"testing path {operation['path']} value failed")
+        return document
+    if kind in ("move", "copy"):
+        source = _pointer(operation.get("from", ""))
+        value = copy.deepcopy(_get(document, source))
+        if kind == "move":
+            document = _remove(document, source)
+        return _add(document, path, value)
+    if kind == "remove":
+        return _remove(document, path)
+    value = operation.get("value")
+    return _add(document, path, value) if kind == "add" else _replace(document, path, value)
+
+
+def _pointer(text: str) -> list[str]:
+    if text and not text.startswith("/"):
+        raise bad_request(f"error decoding patch: {text!r} is no JSON pointer")
+    return [part.replace("~1", "/").replace("~0", "~") for part in text.split("/")[1:]]
+
+
+def _get(document: Any, path: Sequence[str]) -> Any:
+    for part in path:
+        document = _child(document, part, path)
+    return document
+
+
+def _child(container: Any, part: str, path: Sequence[str]) -> Any:
+    if isinstance(container, dict) and part in container:
+        return container[part]
+    if isinstance(container, list) and part.isdigit() and int(part) < len(container):
+        return container[int(part)]
+    raise unprocessable(f"the path /{'/'.join(path)} does not exist: missing value")
+
+
+def _add(document: Any, path: Sequence[str], value: Any) -> Any:
+    if not path:
+        return value
+    parent, last = _get(document, path[:-1]), path[-1]
+    if isinstance(parent, dict):
+        parent[last] = value
+    elif isinstance(parent, list) and (last == "-" or (last.isdigit() and int(last) <= len(parent))):
+        parent.insert(len(parent) if last == "-" else int(last), value)
+    else:
+        raise unprocessable(f"add operation does not apply: doc is missing path: /{'/'.join(path)}")
+    return document
+
+
+def _replace(document: Any, path: Sequence[str], value: Any) -> Any:
+    if not path:
+        return value
+    parent = _get(document, path[:-1])
+    _child(parent, path[-1], path)
+    parent[int(path[-1]) if isinstance(parent, list) else path[-1]] = value
+    return document
+
+
+def _remove(document: Any, path: Sequence[str]) -> Any:
+    if not path:
+        return None
+    parent = _get(document, path[:-1])
+    _child(parent, path[-1], path)
+    del parent[int(path[-1]) if isinstance(parent, list) else path[-1]]
+    return document

@@ -1,0 +1,99 @@
+"""exec, ssh, shell, kubeconfig: ways into a standing lab."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+import click
+
+from bgplab.cli.options import HostName, json_option, name_option
+from bgplab.cli.output import print_json
+
+PASSING = {"ignore_unknown_options": True, "allow_interspersed_args": False}
+
+
+def the_lab(name: str | None) -> str:
+    """The named lab, or the only one that stands, or `guide`."""
+    from bgplab.lab.directory import standing_labs
+
+    if name:
+        return name
+    standing = standing_labs()
+    return standing[0].name if len(standing) == 1 else "guide"
+
+
+@click.command("exec", context_settings=PASSING)
+@name_option
+@click.option("--timeout", default=60.0, show_default=True, help="Seconds after which the command is given up.")
+@json_option
+@click.argument("host", type=HostName())
+@click.argument("argv", nargs=-1, required=True, type=click.UNPROCESSED)
+def exec_command(name: str | None, timeout: float, as_json: bool, host: str, argv: tuple[str, ...]) -> int:
+    """Run a command on a lab's host; its exit status becomes this one's."""
+    from bgplab.lab.opening import open_lab
+
+    lab = open_lab(_access(the_lab(name), host))
+    done = lab.hosts[host].run(list(argv), timeout=timeout, check=False)
+    if as_json:
+        print_json({"exit_status": done.exit_status, "stdout": done.stdout, "stderr": done.stderr, "seconds": done.seconds})
+    else:
+        sys.stdout.write(done.stdout)
+        sys.stderr.write(done.stderr)
+    return done.exit_status
+
+
+@click.command(context_settings=PASSING)
+@name_option
+@click.argument("host", type=HostName())
+@click.argument("argv", nargs=-1, type=click.UNPROCESSED)
+def ssh(name: str | None, host: str, argv: tuple[str, ...]) -> None:
+    """Open a shell on a lab's host with OpenSSH, or run a command there."""
+    access = _access(the_lab(name), host)
+    if not shutil.which("ssh"):
+        from bgplab.errors import MachineError
+
+        raise MachineError("the ssh program is missing", "apt-get install openssh-client (or use `bgp-lab exec`)")
+    os.execvp("ssh", ["ssh", "-F", str(access.ssh_config), host, *argv])
+
+
+@click.command()
+@name_option
+def shell(name: str | None) -> None:
+    """Open a shell in which the guide can be typed by hand: KUBECONFIG is set, `ssh router` resolves."""
+    access = _access(the_lab(name))
+    with tempfile.TemporaryDirectory(prefix="bgp-lab-shell-") as directory:
+        for tool in ("ssh", "scp"):
+            path = Path(directory) / tool
+            path.write_text(f'#!/bin/sh\nexec {shutil.which(tool) or tool} -F "{access.ssh_config}" "$@"\n')
+            path.chmod(0o700)
+        environment = {
+            **os.environ,
+            "KUBECONFIG": str(access.kubeconfig),
+            "PATH": f"{directory}{os.pathsep}{os.environ.get('PATH', '')}",
+            "BGPLAB_SHELL": access.name,
+        }
+        click.echo(f"lab {access.name}: kubectl and ssh ({', '.join(access.hosts)}) lead into it; leave with exit", err=True)
+        os.spawnvpe(os.P_WAIT, os.environ.get("SHELL", "/bin/bash"), [os.environ.get("SHELL", "/bin/bash")], environment)
+
+
+@click.command()
+@name_option
+@click.option("--print", "content", is_flag=True, help="Print the file itself.")
+def kubeconfig(name: str | None, content: bool) -> None:
+    """Print the path of a lab's kubeconfig: export KUBECONFIG=$(bgp-lab kubeconfig)."""
+    access = _access(the_lab(name))
+    click.echo(access.kubeconfig.read_text() if content else str(access.kubeconfig))
+
+
+def _access(name: str, host: str | None = None):  # type: ignore[no-untyped-def]
+    from bgplab.errors import InputError
+    from bgplab.lab.directory import access_to, require_record
+
+    access = access_to(require_record(name))
+    if host is not None and host not in access.hosts:
+        raise InputError("HOST", f"lab {name} has no host {host!r}", f"its hosts: {', '.join(access.hosts)}", "name one")
+    return access

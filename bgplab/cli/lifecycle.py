@@ -1,0 +1,100 @@
+"""up, down, list."""
+
+from __future__ import annotations
+
+import time
+
+import click
+
+from bgplab.cli.options import json_option, lab_option, name_option, overrides_of
+from bgplab.cli.output import print_json, progress
+
+
+@click.command()
+@lab_option
+@name_option
+@json_option
+def up(lab: str, overrides: tuple[str, ...], name: str | None, as_json: bool) -> None:
+    """Bring a lab up and leave it standing. Repeatable: one that stands already is left as it is."""
+    from bgplab.backends.embedded import launch
+    from bgplab.lab import directory as labs
+    from bgplab.spec.loading import load_lab
+
+    spec = load_lab(lab, overrides_of(overrides))
+    name = labs.check_name(name or spec.name)
+    say = progress()
+    with labs.lab_lock(name, f"bgp-lab up (pid {_pid()})", patience_seconds=30, say=say):
+        started = launch.up(spec, name, holder="bgp-lab up", say=say)
+        with started.lease:
+            started.lease.keep()
+    record = started.record
+    if as_json:
+        print_json(_facts(record) | {"already": started.already})
+        return
+    say(f"lab {name} {'stood already' if started.already else 'stands'}: {', '.join(record.hosts)}")
+    click.echo(f"type the guide in:   bgp-lab shell --name {name}")
+    click.echo(f"a host's shell:      bgp-lab ssh --name {name} {record.hosts[0]}")
+    click.echo(f"take it down:        bgp-lab down --name {name}")
+
+
+@click.command()
+@name_option
+@click.option("--all", "everything", is_flag=True, help="Every lab of this machine.")
+@json_option
+def down(name: str | None, everything: bool, as_json: bool) -> None:
+    """Take a lab down. One that does not stand is fine."""
+    from bgplab.backends.embedded import launch
+    from bgplab.lab import directory as labs
+
+    if everything and name:
+        raise click.UsageError("--all and --name exclude each other")
+    names = [record.name for record in labs.standing_labs()] if everything else [name or "guide"]
+    ended = {one: launch.down(labs.check_name(one)) for one in names}
+    if as_json:
+        print_json({"down": [one for one, stood in ended.items() if stood]})
+        return
+    for one, stood in ended.items():
+        click.echo(f"lab {one} {'is down' if stood else 'did not stand'}")
+    if not ended:
+        click.echo("no lab stands")
+
+
+@click.command("list")
+@json_option
+def list_command(as_json: bool) -> None:
+    """Show the labs that stand on this machine."""
+    from bgplab.lab import directory as labs
+
+    records = labs.standing_labs()
+    if as_json:
+        print_json([_facts(record) for record in records])
+        return
+    if not records:
+        click.echo("no lab stands; bring one up: bgp-lab up")
+        return
+    click.echo(f"{'NAME':<20}{'BACKEND':<12}{'HOSTS':<8}{'AGE':<10}{'PID'}")
+    for record in records:
+        age = f"{(time.time() - record.since) / 60:.0f}m"
+        click.echo(f"{record.name:<20}{record.backend:<12}{len(record.hosts):<8}{age:<10}{record.pid}")
+
+
+def _facts(record: object) -> dict[str, object]:
+    from bgplab.lab import directory as labs
+
+    assert isinstance(record, labs.LabRecord)
+    access = labs.access_to(record)
+    return {
+        "name": record.name,
+        "backend": record.backend,
+        "kubeconfig": str(access.kubeconfig),
+        "ssh_config": str(access.ssh_config),
+        "hosts": list(record.hosts),
+        "contexts": record.contexts,
+        "pid": record.pid,
+    }
+
+
+def _pid() -> int:
+    import os
+
+    return os.getpid()

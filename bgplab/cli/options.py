@@ -1,0 +1,70 @@
+"""Options that several commands share, each said once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+from click.shell_completion import CompletionItem
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+class LabName(click.ParamType):
+    """The name of a lab; completes to those that stand."""
+
+    name = "name"
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        from bgplab.lab.directory import standing_labs
+
+        return [CompletionItem(one.name) for one in standing_labs() if one.name.startswith(incomplete)]
+
+
+class LabDescription(click.ParamType):
+    """A shipped lab's name or a file; completes to both."""
+
+    name = "lab"
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        from bgplab.spec.loading import shipped_labs
+
+        shipped = [CompletionItem(name) for name in shipped_labs() if name.startswith(incomplete)]
+        return shipped or [CompletionItem(incomplete, type="file")]
+
+
+class HostName(click.ParamType):
+    """A host of the lab named by --name; completes to them."""
+
+    name = "host"
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        from bgplab.lab.directory import read_record
+
+        record = read_record(ctx.params.get("name") or "guide")
+        return [CompletionItem(host) for host in record.hosts if host.startswith(incomplete)] if record else []
+
+
+def json_option(command: Command) -> Command:
+    return click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")(command)
+
+
+def name_option(command: Command) -> Command:
+    text = "Which lab: its name (default: the description's, else the only one that stands)."
+    return click.option("--name", "-n", type=LabName(), default=None, help=text)(command)
+
+
+def lab_option(command: Command) -> Command:
+    text = "A shipped description (guide, two-routers, five-nodes, scale) or a YAML file."
+    decorated = click.option("--lab", "-l", type=LabDescription(), default="guide", show_default=True, help=text)(command)
+    many = "Override a field of the description, e.g. --set load_test.requests=500 (repeatable)."
+    return click.option("--set", "overrides", multiple=True, metavar="FIELD=VALUE", help=many)(decorated)
+
+
+def overrides_of(pairs: tuple[str, ...]) -> dict[str, str]:
+    """`a.b=c` pairs as a mapping. Raises a usage error for anything else."""
+    for pair in pairs:
+        if "=" not in pair:
+            raise click.UsageError(f"--set {pair!r}: write FIELD=VALUE")
+    return dict(pair.split("=", 1) for pair in pairs)
