@@ -162,9 +162,11 @@ class KubernetesCluster:
         self, kind: Kind, name: str, namespace: str | None = None, *, grace_period_seconds: int | None = None
     ) -> None:
         path = kind.path(name, namespace or "default")
-        grace = {} if grace_period_seconds is None else {"gracePeriodSeconds": str(grace_period_seconds)}
+        query = {"propagationPolicy": "Background"}
+        if grace_period_seconds is not None:
+            query["gracePeriodSeconds"] = str(grace_period_seconds)
         try:
-            self._transport.json("DELETE", path, query={"propagationPolicy": "Background", **grace})
+            self._transport.json("DELETE", path, query=query)
         except ApiError as refusal:
             if refusal.code != 404:
                 raise

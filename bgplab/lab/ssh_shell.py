@@ -141,6 +141,8 @@ class RunningOverSsh:
         self._started = time.monotonic()
         self._out: list[str] = []
         self._err: list[str] = []
+        self._pid: list[str] = []
+        self._began = threading.Event()
         self._threads = [
             threading.Thread(target=self._collect, args=(channel.makefile("rb"), self._out, on_line), daemon=True),
             threading.Thread(target=self._collect, args=(channel.makefile_stderr("rb"), self._err, None), daemon=True),
@@ -158,9 +160,9 @@ class RunningOverSsh:
         return self._completed()
 
     def stop(self) -> Completed:
-        pid = next((line.removeprefix(_PID_MARK).strip() for line in self._err if line.startswith(_PID_MARK)), None)
-        if pid:
-            self._shell.run(["kill", "-INT", pid], check=False)
+        self._began.wait(CONNECT_TIMEOUT_SECONDS)
+        if self._pid and any(thread.is_alive() for thread in self._threads):
+            self._shell.run(["kill", "-INT", *self._pid], check=False)
         for thread in self._threads:
             thread.join(10)
         return self._completed()
@@ -168,15 +170,20 @@ class RunningOverSsh:
     def _collect(self, stream: Any, into: list[str], on_line: Callable[[str], None] | None) -> None:
         for raw in stream:
             line = raw.decode(errors="replace")
+            if into is self._err and line.startswith(_PID_MARK):
+                self._pid.append(line.removeprefix(_PID_MARK).strip())
+                self._began.set()
+                continue
             into.append(line)
             if on_line:
                 on_line(line.rstrip("\n"))
+        self._began.set()
 
     def _completed(self) -> Completed:
         status = self._channel.recv_exit_status() if self._channel.exit_status_ready() else -1
         self._channel.close()
-        errors = "".join(line for line in self._err if not line.startswith(_PID_MARK))
-        return Completed(self._argv, status, "".join(self._out), errors, time.monotonic() - self._started)
+        out, err = "".join(self._out), "".join(self._err)
+        return Completed(self._argv, status, out, err, time.monotonic() - self._started)
 
 
 def _read_both(channel: Channel, at: float) -> tuple[str, str]:

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from bgplab.backends.embedded.daemon.report import Report
 from bgplab.backends.embedded.daemon.settings import Settings
-from bgplab.backends.embedded.hosts.making import HostMaker, wait_ready
+from bgplab.backends.embedded.hosts.making import HostMaker, side_by_side, wait_ready
+from bgplab.backends.embedded.hosts.routers import router_files, start_router
 from bgplab.backends.embedded.hosts.switchboard import Host, Shared, Switchboard
 from bgplab.backends.embedded.wiring.apply import connect_hosts, make_bridges
 from bgplab.backends.embedded.wiring.plan import wiring_of
@@ -47,9 +48,12 @@ class Assembly:
 
     def _make_hosts(self) -> None:
         wiring = wiring_of(self._spec)
+        routers = {router.name: router_files(router) for router in self._spec.routers}
         for plan in wiring.hosts:
-            self.hosts[plan.name] = self._maker.make(plan.name, plan.sysctls, {})
+            self.hosts[plan.name] = self._maker.make(plan.name, plan.sysctls, routers.get(plan.name, {}))
         ip = self._maker.lab_command("usr/bin/ip")
         make_bridges(wiring, ip)
         wait_ready(list(self.hosts.values()))
         connect_hosts(wiring, self.hosts, ip)
+        with side_by_side() as pool:
+            list(pool.map(lambda name: start_router(self.hosts[name]), routers))

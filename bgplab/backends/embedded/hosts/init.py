@@ -64,6 +64,7 @@ def receive(channel: socket.socket) -> tuple[dict[str, Any] | None, list[int]]:
 def run_as_init(plan: HostPlan, channel: socket.socket) -> None:
     """Build the host and serve until the daemon lets go of the channel."""
     try:
+        kernel.set_process_title("/sbin/init")
         socket.sethostname(plan.root.hostname)
         build_root(plan.root)
         write_sysctls(plan.sysctls)

@@ -79,3 +79,12 @@ def pivot_root(new_root: str) -> None:
 
 def make_mounts_private() -> None:
     mount("none", "/", flags=MS_REC | MS_PRIVATE)
+
+
+def set_process_title(title: str) -> None:
+    """What `ps` shows for this process: overwrites the argument area that the kernel laid out (proc(5), arg_start)."""
+    with open("/proc/self/stat") as file:
+        fields = file.read().rpartition(")")[2].split()
+    start, end = int(fields[45]), int(fields[46])
+    ctypes.memset(start, 0, end - start)
+    ctypes.memmove(start, title.encode()[: end - start - 1], min(len(title), end - start - 1))

@@ -10,7 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network
 
-from bgplab.spec.model import ClusterSpec, LabSpec, Node, Router, Subnet
+from bgplab.spec.derived import subnet_routes
+from bgplab.spec.model import ClusterSpec, LabSpec, Node, Router
 
 #: The uplink's addresses (RFC 5737, TEST-NET-1: nobody's), the same on every host, as Vagrant's are.
 UPLINK_ADDRESS = "192.0.2.15/24"
@@ -91,7 +92,7 @@ def _node(number: int, cluster: ClusterSpec, node: Node, spec: LabSpec, bridges:
     links = (_uplink(f"n{number}"), Link(f"n{number}e1", "eth1", bridges[subnet.name]))
     lines = _common_lines() + _interface("eth1", node.address, subnet.cidr)
     lines += _uplink_routes()
-    lines += _routes_to_other_subnets(subnet, spec)
+    lines += [f"route add {route.prefix} via {route.via} dev eth1" for route in subnet_routes(spec, node)]
     lines += [
         f"route add {other.pod_cidr} via {other.address} dev eth1"  # Cilium: autoDirectNodeRoutes, on-link nodes only
         for other in cluster.nodes
@@ -100,19 +101,6 @@ def _node(number: int, cluster: ClusterSpec, node: Node, spec: LabSpec, bridges:
     # The node's own address in the pod network (Cilium's cilium_host): pods' gateway, source for pods on this node.
     lines.append(f"address add {node.pod_cidr.network_address + 1}/32 dev lo")
     return HostWiring(node.name, links, tuple(lines), dict(FORWARDING_SYSCTLS))
-
-
-def _routes_to_other_subnets(subnet: Subnet, spec: LabSpec) -> list[str]:
-    gateway = router_address_in(subnet, spec)
-    if gateway is None:
-        return []
-    return [f"route add {other.cidr} via {gateway} dev eth1" for other in spec.subnets if other != subnet]
-
-
-def router_address_in(subnet: Subnet, spec: LabSpec) -> IPv4Address | None:
-    """The first router's address in a subnet, or None when no router has one there."""
-    addresses = (address for router in spec.routers for address in router.addresses if address in subnet.cidr)
-    return next(addresses, None)
 
 
 def _uplink(prefix: str) -> Link:
