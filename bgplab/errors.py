@@ -6,6 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 
+#: Characters of what was last seen that a message shows; the whole is in the exception's `last_seen`.
+LONGEST_SIGHT = 300
+
+
 class BgpLabError(Exception):
     """Base of all errors a user may see. `exit_status` is what the command line ends with."""
 
@@ -71,4 +75,6 @@ class DeadlineExceeded(LabError):
 
     def __init__(self, what: str, seconds: float, last_seen: object) -> None:
         self.what, self.seconds, self.last_seen = what, seconds, last_seen
-        super().__init__(f"{what}: not so within {seconds:.1f} s; last seen: {last_seen}")
+        seen = str(last_seen)
+        told = seen if len(seen) <= LONGEST_SIGHT else f"{seen[:LONGEST_SIGHT]} …"
+        super().__init__(f"{what}: not so within {seconds:.1f} s; last seen: {told}")

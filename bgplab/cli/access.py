@@ -26,6 +26,11 @@ def the_lab(name: str | None) -> str:
     return standing[0].name if len(standing) == 1 else "guide"
 
 
+def without_dashes(argv: tuple[str, ...]) -> list[str]:
+    """`exec router -- ps -ef` and `exec router ps -ef` mean the same."""
+    return list(argv[1:] if argv[:1] == ("--",) else argv)
+
+
 @click.command("exec", context_settings=PASSING)
 @name_option
 @click.option("--timeout", default=60.0, show_default=True, help="Seconds after which the command is given up.")
@@ -37,9 +42,11 @@ def exec_command(name: str | None, timeout: float, as_json: bool, host: str, arg
     from bgplab.lab.opening import open_lab
 
     lab = open_lab(_access(the_lab(name), host))
-    done = lab.hosts[host].run(list(argv), timeout=timeout, check=False)
+    done = lab.hosts[host].run(without_dashes(argv), timeout=timeout, check=False)
     if as_json:
-        print_json({"exit_status": done.exit_status, "stdout": done.stdout, "stderr": done.stderr, "seconds": done.seconds})
+        print_json(
+            {"exit_status": done.exit_status, "stdout": done.stdout, "stderr": done.stderr, "seconds": done.seconds}
+        )
     else:
         sys.stdout.write(done.stdout)
         sys.stderr.write(done.stderr)
@@ -57,7 +64,7 @@ def ssh(name: str | None, host: str, argv: tuple[str, ...]) -> None:
         from bgplab.errors import MachineError
 
         raise MachineError("the ssh program is missing", "apt-get install openssh-client (or use `bgp-lab exec`)")
-    os.execvp("ssh", ["ssh", "-F", str(access.ssh_config), host, *argv])
+    os.execvp("ssh", ["ssh", "-F", str(access.ssh_config), host, *without_dashes(argv)])
 
 
 @click.command()
@@ -76,8 +83,12 @@ def shell(name: str | None) -> None:
             "PATH": f"{directory}{os.pathsep}{os.environ.get('PATH', '')}",
             "BGPLAB_SHELL": access.name,
         }
-        click.echo(f"lab {access.name}: kubectl and ssh ({', '.join(access.hosts)}) lead into it; leave with exit", err=True)
-        os.spawnvpe(os.P_WAIT, os.environ.get("SHELL", "/bin/bash"), [os.environ.get("SHELL", "/bin/bash")], environment)
+        click.echo(
+            f"lab {access.name}: kubectl and ssh ({', '.join(access.hosts)}) lead into it; leave with exit", err=True
+        )
+        os.spawnvpe(
+            os.P_WAIT, os.environ.get("SHELL", "/bin/bash"), [os.environ.get("SHELL", "/bin/bash")], environment
+        )
 
 
 @click.command()
@@ -95,5 +106,7 @@ def _access(name: str, host: str | None = None):  # type: ignore[no-untyped-def]
 
     access = access_to(require_record(name))
     if host is not None and host not in access.hosts:
-        raise InputError("HOST", f"lab {name} has no host {host!r}", f"its hosts: {', '.join(access.hosts)}", "name one")
+        raise InputError(
+            "HOST", f"lab {name} has no host {host!r}", f"its hosts: {', '.join(access.hosts)}", "name one"
+        )
     return access

@@ -19,7 +19,11 @@ def doctor(as_json: bool) -> int:
         print_json([{"what": one.what, "fine": one.fine, "needed": one.needed, "do": one.do} for one in findings])
     else:
         for one in findings:
-            mark = click.style("ok     ", fg="green") if one.fine else click.style("missing", fg="red" if one.needed else "yellow")
+            mark = (
+                click.style("ok     ", fg="green")
+                if one.fine
+                else click.style("missing", fg="red" if one.needed else "yellow")
+            )
             click.echo(f"{mark}  {one.what}" + (f"\n         do: {one.do}" if not one.fine else ""))
     return 3 if any(one.needed and not one.fine for one in findings) else 0
 

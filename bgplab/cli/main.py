@@ -44,7 +44,9 @@ class LazyCommands(click.Group):
         if cmd_name not in COMMANDS:
             return None
         module = importlib.import_module(f"bgplab.cli.{COMMANDS[cmd_name][0]}")
-        command: click.Command = getattr(module, cmd_name if cmd_name not in ("list", "exec") else f"{cmd_name}_command")
+        command: click.Command = getattr(
+            module, cmd_name if cmd_name not in ("list", "exec") else f"{cmd_name}_command"
+        )
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -57,7 +57,9 @@ def name_option(command: Command) -> Command:
 
 def lab_option(command: Command) -> Command:
     text = "A shipped description (guide, two-routers, five-nodes, scale) or a YAML file."
-    decorated = click.option("--lab", "-l", type=LabDescription(), default="guide", show_default=True, help=text)(command)
+    decorated = click.option("--lab", "-l", type=LabDescription(), default="guide", show_default=True, help=text)(
+        command
+    )
     many = "Override a field of the description, e.g. --set load_test.requests=500 (repeatable)."
     return click.option("--set", "overrides", multiple=True, metavar="FIELD=VALUE", help=many)(decorated)
 

@@ -20,6 +20,8 @@ PATCH_TYPES = {
     "strategic": "application/strategic-merge-patch+json",
     "json": "application/json-patch+json",
 }
+# Kinds without a collection: created as a subresource of the pod whose name they bear.
+POD_SUBRESOURCES = {("v1", "Binding"): "binding", ("policy/v1", "Eviction"): "eviction"}
 POOL_SIZE = 64
 SILENCE_AFTER_WATCH_SECONDS = 30.0
 
@@ -95,6 +97,10 @@ class KubernetesCluster:
         self._transport = transport
         self._served: dict[str, dict[str, Kind]] = {}
 
+    def close(self) -> None:
+        """Close idle connections; a server that shuts down waits for them."""
+        self._transport.close()
+
     def get(self, kind: Kind, name: str, namespace: str | None = None) -> Manifest | None:
         try:
             return self._transport.json("GET", kind.path(name, namespace or "default"))
@@ -123,8 +129,7 @@ class KubernetesCluster:
         return Watch(self._transport.stream(path, query=query, read_seconds=silence), f"WATCH {path}")
 
     def create(self, manifest: Manifest) -> Manifest:
-        path = self.kind_of(manifest).path(None, namespace_of(manifest))
-        return self._transport.json("POST", path, body=manifest)
+        return self._transport.json("POST", self._creation_path(manifest), body=manifest)
 
     def replace(self, manifest: Manifest, *, subresource: str | None = None) -> Manifest:
         path = self._path_of(manifest, subresource)
@@ -221,6 +226,12 @@ class KubernetesCluster:
             for resource in served
             if "/" not in resource["name"]
         }
+
+    def _creation_path(self, manifest: Manifest) -> str:
+        subresource = POD_SUBRESOURCES.get((manifest["apiVersion"], manifest["kind"]))
+        if subresource:
+            return POD.path(manifest["metadata"]["name"], namespace_of(manifest), subresource)
+        return self.kind_of(manifest).path(None, namespace_of(manifest))
 
     def _list(self, kind: Kind, namespace: str | None, labels: str, fields: str) -> Manifest:
         query = {"labelSelector": labels, "fieldSelector": fields}

@@ -68,6 +68,13 @@ class Transport:
         timeout = urllib3.Timeout(connect=CONNECT_SECONDS, read=read_seconds)
         return self._request("GET", path, query, None, "application/json", timeout=timeout, whole=False)
 
+    def close(self) -> None:
+        """Give idle connections back; later requests open new ones."""
+        manager = self._client.rest_client.pool_manager
+        for key in manager.pools.keys():  # noqa: SIM118 - not a mapping
+            manager.pools[key].close()  # `clear` alone leaves it to the garbage collector
+        manager.clear()
+
     def url(self, path: str) -> str:
         return f"{self.configuration.host}{path}"
 

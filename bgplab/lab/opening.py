@@ -10,7 +10,5 @@ from bgplab.lab.ssh_shell import open_shell
 def open_lab(access: Access) -> Lab:
     """Nothing is connected yet; the first command on a host, or request to a cluster, does."""
     hosts = {name: open_shell(name, access.ssh_config, sudo=access.sudo) for name in access.hosts}
-    clusters = {
-        name: open_cluster(access.kubeconfig, context, name) for name, context in access.contexts.items()
-    }
+    clusters = {name: open_cluster(access.kubeconfig, context, name) for name, context in access.contexts.items()}
     return Lab(access.name, hosts, clusters)

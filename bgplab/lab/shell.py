@@ -41,13 +41,9 @@ class Shell(Protocol):
 
     name: str
 
-    def run(
-        self, argv: Sequence[str], *, stdin: str = "", timeout: float = 30.0, check: bool = True
-    ) -> Completed: ...
+    def run(self, argv: Sequence[str], *, stdin: str = "", timeout: float = 30.0, check: bool = True) -> Completed: ...
 
-    def start(
-        self, argv: Sequence[str], *, stdin: str = "", on_line: Callable[[str], None] | None = None
-    ) -> Running:
+    def start(self, argv: Sequence[str], *, stdin: str = "", on_line: Callable[[str], None] | None = None) -> Running:
         """Start a command in the background; `on_line` is called with each line of its standard output."""
 
     def put(self, content: bytes, path: str, mode: int = 0o644) -> None:

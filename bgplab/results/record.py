@@ -1,7 +1,7 @@
 """What a run leaves behind, as plain frozen data: check results, steps, load tests, timeline, topology.
 
-Whoever produces results (judge, tasks, traffic) fills these; whoever shows them (dashboards, junit, markdown) reads only
-these. They know no lab, no seam and no Prefect.
+Whoever produces results (judge, tasks, traffic) fills these; whoever shows them (dashboards, junit, markdown) reads
+only these. They know no lab, no seam and no Prefect.
 """
 
 from __future__ import annotations

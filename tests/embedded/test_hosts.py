@@ -67,7 +67,10 @@ def test_scp_writes_into_the_host_only(lab: Lab, tmp_path: Path) -> None:
 def test_openssh_gives_a_terminal_on_the_host(lab: Lab) -> None:
     config = labs.lab_directory(lab.name) / "ssh_config"
     done = subprocess.run(
-        ["ssh", "-tt", "-F", config, "router", "tty; hostname"], capture_output=True, text=True, stdin=subprocess.DEVNULL
+        ["ssh", "-tt", "-F", config, "router", "tty; hostname"],
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
     )
     assert done.stdout.replace("\r", "").splitlines() == ["/dev/pts/0", "router"]
 

@@ -26,7 +26,9 @@ def connect(directory: Path) -> socket.socket:
     return connection
 
 
-def ask(connection: socket.socket, request: dict[str, object], descriptors: list[int] | None = None) -> dict[str, object]:
+def ask(
+    connection: socket.socket, request: dict[str, object], descriptors: list[int] | None = None
+) -> dict[str, object]:
     """One request and its answer. Raises LabError when the lab refuses or has gone."""
     try:
         socket.send_fds(connection, [json.dumps(request).encode() + b"\n"], descriptors or [])

@@ -53,7 +53,9 @@ def examine() -> list[Point]:
 
 def _try(what: str, code: str) -> Point:
     source = Path(__file__).parents[3]
-    program = f"import sys; sys.path.insert(0, {str(source)!r}); from bgplab.backends.embedded.hosts import kernel; {code}"
+    program = (
+        f"import sys; sys.path.insert(0, {str(source)!r}); from bgplab.backends.embedded.hosts import kernel; {code}"
+    )
     done = subprocess.run([sys.executable, "-S", "-E", "-c", program], capture_output=True, text=True, check=False)
     reason = (done.stderr.strip().splitlines() or [""])[-1]
     return Point(what + (f" ({reason})" if done.returncode else ""), done.returncode == 0, True, _LIFT)

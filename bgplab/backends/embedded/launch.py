@@ -29,7 +29,9 @@ DEFAULT_GRACE_SECONDS = 20.0
 START_TIMEOUT_SECONDS = 120.0
 
 _SOURCE = Path(__file__).parents[3]
-_PID1 = "import sys; sys.path.insert(0, {!r}); from bgplab.backends.embedded.daemon.pid1 import main; main(sys.argv[1:])"
+_PID1 = (
+    "import sys; sys.path.insert(0, {!r}); from bgplab.backends.embedded.daemon.pid1 import main; main(sys.argv[1:])"
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 | | Cilium 1.18 | here |
 |---|---|---|
-| IPsTotal, IPsAvailable, IPsUsed | written one at a time; stale on later pools until the next Service event | one write, always right (as in 1.19) |
+| a pool's three counts | one write each, stale on later pools until the next Service event | one write (as in 1.19) |
 | widening a block | may move addresses (until 1.18.1) | moves none |
 """
 
@@ -96,7 +96,7 @@ class LbIpam:
         grant = self._grants.get(key)
         status = manifest.get("status") or {}
         wanted = status_without_address(status) if grant is None else status_with(status, grant)
-        managed = grant is not None or find(status.get("conditions"), SATISFIED)
+        managed = grant is not None or key in self._written or find(status.get("conditions"), SATISFIED) is not None
         if not managed or wanted == status or self._only_condition_removed(key, status, grant):
             self._remember(key, grant)
             return

@@ -12,6 +12,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Hashable, Iterator, Sequence
+from typing import Any
 
 from bgplab.errors import DeadlineExceeded, LabError
 from bgplab.lab.cluster import ApiError, Cluster, Kind, Manifest
@@ -147,6 +148,7 @@ class Informer:
             with self._lock:
                 self._tell(key, None if event.type == "DELETED" else event.object)
                 self._reach(revision_of(event.object))
+        self._stream = None
         if time.monotonic() - started < FIRST_RELIST_SECONDS:  # a server that ends every watch at once
             self._stop.wait(FIRST_RELIST_SECONDS)
 
@@ -218,7 +220,7 @@ class Worker:
     def __init__(
         self,
         name: str,
-        reconcile: Callable[[Hashable], float | None],
+        reconcile: Callable[[Any], float | None],
         stop: threading.Event,
         needs: Sequence[Informer] = (),
     ) -> None:

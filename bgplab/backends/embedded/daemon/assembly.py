@@ -8,6 +8,7 @@ import logging
 import socket
 from pathlib import Path
 
+from bgplab.backends.embedded.agents.datapath.agent import NODE_SYSCTLS
 from bgplab.backends.embedded.daemon.report import Report
 from bgplab.backends.embedded.daemon.settings import Settings
 from bgplab.backends.embedded.hosts.making import HostMaker, side_by_side, wait_ready
@@ -36,10 +37,21 @@ class Assembly:
     async def bring_up(self) -> None:
         loop = asyncio.get_running_loop()
         wired = loop.run_in_executor(None, self._make_hosts)
-        from bgplab.backends.embedded.hosts import ssh  # heavy, and not needed for the wiring
+        # heavy imports, while the kernel makes namespaces
+        from bgplab.backends.embedded.daemon.cluster import ClusterAssembly
+        from bgplab.backends.embedded.hosts import ssh
 
+        clusters = [
+            ClusterAssembly(number, cluster, self._settings, self._maker)
+            for number, cluster in enumerate(self._spec.clusters)
+        ]
+        for cluster in clusters:
+            await cluster.serve()
         await wired
-        self._report.phase("hosts and links are there")
+        self._report.phase(f"{len(self.hosts)} hosts are wired, FRR runs on {len(self._spec.routers)}")
+        for cluster in clusters:
+            await loop.run_in_executor(None, cluster.start_agents, self.hosts)
+        self._report.phase("the cluster's API, controllers and agents run")
         keys = ssh.SshKeys(
             (self._settings.directory / "ssh_host_key").read_text(), (self._settings.directory / "ssh_key").read_text()
         )
@@ -50,7 +62,8 @@ class Assembly:
         wiring = wiring_of(self._spec)
         routers = {router.name: router_files(router) for router in self._spec.routers}
         for plan in wiring.hosts:
-            self.hosts[plan.name] = self._maker.make(plan.name, plan.sysctls, routers.get(plan.name, {}))
+            sysctls = plan.sysctls if plan.name in routers else {**plan.sysctls, **NODE_SYSCTLS}
+            self.hosts[plan.name] = self._maker.make(plan.name, sysctls, routers.get(plan.name, {}))
         ip = self._maker.lab_command("usr/bin/ip")
         make_bridges(wiring, ip)
         wait_ready(list(self.hosts.values()))

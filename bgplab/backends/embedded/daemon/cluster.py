@@ -7,22 +7,18 @@ import logging
 import socket
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from ipaddress import IPv4Address
 
-from bgplab.backends.embedded.agents.bgp import BgpAgent
-from bgplab.backends.embedded.agents.cilium_dbg import CiliumDbg
-from bgplab.backends.embedded.agents.datapath import ServiceDataPath
-from bgplab.backends.embedded.agents.dns import ClusterDns
-from bgplab.backends.embedded.agents.flows import FlowLog
+from bgplab.backends.embedded.agents.addresses import dns_address
 from bgplab.backends.embedded.agents.kubelet.addresses import PodAddresses
 from bgplab.backends.embedded.agents.kubelet.kubelet import Kubelet, KubeletNode
-from bgplab.backends.embedded.agents.kubelet.streams import AgentCommand, PodStreams, Readable
+from bgplab.backends.embedded.agents.kubelet.streams import PodStreams, Readable
 from bgplab.backends.embedded.controllers import start_controllers
 from bgplab.backends.embedded.controllers.runtime import Informers
 from bgplab.backends.embedded.daemon import credentials
-from bgplab.backends.embedded.daemon.seeds import dns_address, seeds
+from bgplab.backends.embedded.daemon.seeds import seeds
 from bgplab.backends.embedded.daemon.settings import Settings
-from bgplab.backends.embedded.hosts.making import HostMaker
+from bgplab.backends.embedded.agents.node import AGENT_NAMES, NodeAgents
+from bgplab.backends.embedded.hosts.making import HostMaker, side_by_side
 from bgplab.backends.embedded.hosts.switchboard import Host
 from bgplab.backends.embedded.kube import KubeServer, ServerSettings
 from bgplab.lab.cluster import Cluster
@@ -32,7 +28,6 @@ from bgplab.spec.model import ClusterSpec
 logger = logging.getLogger(__name__)
 
 INNER_PORT = 6443
-AGENT_NAMES = frozenset({"cilium", "cilium-dbg", "hubble"})
 
 
 class LatePodStreams:
@@ -80,7 +75,9 @@ class ClusterAssembly:
 
     async def serve(self) -> None:
         """Serve the API: on this machine's loopback for users, on the lab's own for controllers and agents."""
-        server = KubeServer(ServerSettings(service_cidr=str(self._spec.service_cidr), token=self._settings.token), self._pods)
+        server = KubeServer(
+            ServerSettings(service_cidr=str(self._spec.service_cidr), token=self._settings.token), self._pods
+        )
         server.install(seeds(self._spec))
         outer = socket.socket(fileno=self._settings.sockets.kube[self._spec.name])
         inner = socket.create_server(("127.0.0.1", INNER_PORT + self._number), backlog=256)
@@ -93,18 +90,18 @@ class ClusterAssembly:
         """Controllers, then each node's agents, then the kubelets (blocking; run it in a thread)."""
         cluster = self._client()
         informers = Informers(cluster, self._stop)
-        start_controllers(cluster, informers, self._stop)
-        commands = {node.name: self._start_node(node.name, hosts[node.name], cluster, informers) for node in self._spec.nodes}
+        start_controllers(cluster, informers, self._stop, cilium_version=self._spec.cilium_version)
+        node_hosts = {node.name: hosts[node.name] for node in self._spec.nodes}
+        agents = NodeAgents(self._spec, cluster, informers, self._stop)
+        with side_by_side() as pool:
+            list(pool.map(lambda node: agents.start(node, node_hosts[node.name]), self._spec.nodes))
         nodes = {
-            node.name: KubeletNode(node.name, hosts[node.name], node.address, PodAddresses(node.pod_cidr))
+            node.name: KubeletNode(node.name, node_hosts[node.name], node.address, PodAddresses(node.pod_cidr))
             for node in self._spec.nodes
         }
-        kubelet = Kubelet(cluster, informers, self._stop, nodes, self._maker, self._dns_address)
-        self._pods.connect(PodStreams(kubelet, commands, AGENT_NAMES))
-
-    @property
-    def _dns_address(self) -> IPv4Address:
-        return dns_address(self._spec)
+        kubelet = Kubelet(cluster, informers, self._stop, nodes, self._maker, dns_address(self._spec))
+        self._pods.connect(PodStreams(kubelet, agents.commands, AGENT_NAMES))
+        agents.wait_ready()
 
     def _client(self) -> Cluster:
         """A client as any other: by a kubeconfig, over TLS, from inside the lab."""
@@ -114,6 +111,3 @@ class ClusterAssembly:
         text = credentials.kubeconfig(directory, self._settings.token, {name: server})
         credentials.write_private(path, text.encode())
         return open_cluster(path, name, name)
-
-    def _start_node(self, name: str, host: Host, cluster: Cluster, informers: Informers) -> AgentCommand:
-        raise NotImplementedError

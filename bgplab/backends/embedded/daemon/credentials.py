@@ -51,9 +51,7 @@ def _make_certificates(directory: Path) -> None:
         .add_extension(_key_usage(certificates=False), critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
         .add_extension(names, critical=False)
-        .add_extension(
-            x509.AuthorityKeyIdentifier.from_issuer_public_key(authority_key.public_key()), critical=False
-        )
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(authority_key.public_key()), critical=False)
         .sign(authority_key, hashes.SHA256())
     )
     write_private(directory / "ca.crt", authority_certificate.public_bytes(serialization.Encoding.PEM))
@@ -125,11 +123,7 @@ def kubeconfig(directory: Path, token: str, servers: dict[str, str]) -> str:
 def ssh_config(directory: Path, ports: dict[str, int]) -> str:
     """An entry per host, with the lab's key and strict host keys; nothing of the user's own set-up is touched."""
     entries = [
-        f"Host {name}\n"
-        f"  HostName 127.0.0.1\n"
-        f"  Port {port}\n"
-        f"  HostKeyAlias {name}\n"
-        for name, port in ports.items()
+        f"Host {name}\n  HostName 127.0.0.1\n  Port {port}\n  HostKeyAlias {name}\n" for name, port in ports.items()
     ]
     common = (
         "Host *\n"

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address
 from typing import Any
 
+from bgplab.backends.embedded.agents.addresses import dns_address
 from bgplab.backends.embedded.agents.kubelet.node import node_manifest
 from bgplab.backends.embedded.crds import load_crds
 from bgplab.lab.cluster import Manifest
@@ -12,11 +12,6 @@ from bgplab.spec.model import ClusterSpec
 
 AGENT_IMAGE = "quay.io/cilium/cilium"
 OPERATOR_IMAGE = "quay.io/cilium/operator-generic"
-
-
-def dns_address(cluster: ClusterSpec) -> IPv4Address:
-    """The tenth address of the service range, as kubeadm gives it to kube-dns."""
-    return cluster.service_cidr.network_address + 10
 
 
 def seeds(cluster: ClusterSpec) -> list[Manifest]:

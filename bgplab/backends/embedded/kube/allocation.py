@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from ipaddress import IPv4Address, IPv4Network
 
 
-class PoolExhausted(Exception):
+class PoolExhaustedError(Exception):
     """Nothing is left to give."""
 
 
@@ -41,7 +41,7 @@ class AddressPool:
     def _last_resort(self) -> IPv4Address:
         found = self._take_from(range(1, self._low))
         if found is None:
-            raise PoolExhausted(f"no address of {self.network} is free")
+            raise PoolExhaustedError(f"no address of {self.network} is free")
         return found
 
     def _take_from(self, offsets: range) -> IPv4Address | None:
@@ -75,7 +75,7 @@ class PortPool:
         for port in _around(ports, self._chance.randrange(len(ports))):
             if self.hold(port):
                 return port
-        raise PoolExhausted(f"no node port in {self.bounds[0]}-{self.bounds[1]} is free")
+        raise PoolExhaustedError(f"no node port in {self.bounds[0]}-{self.bounds[1]} is free")
 
     def release(self, port: int) -> None:
         self._held.discard(port)

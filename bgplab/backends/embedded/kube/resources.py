@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from bgplab.backends.embedded.kube.errors import qualified
 from bgplab.backends.embedded.kube.schema.shape import Shape, builtin_definitions, builtin_shape
+from bgplab.backends.embedded.kube.store.item import Value
 
 VERBS = ("create", "delete", "deletecollection", "get", "list", "patch", "update", "watch")
 
 CORE = "io.k8s.api.core.v1"
 APPS = "io.k8s.api.apps.v1"
+DISCOVERY = "io.k8s.api.discovery.v1"
+COORDINATION = "io.k8s.api.coordination.v1"
 EXTENSIONS = "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1"
 
 
@@ -32,7 +36,7 @@ class Column:
 class Resource:
     """One version of one kind of object.
 
-    schema_name: its OpenAPI name. storage_version: the version objects are kept in (none-conversion: only apiVersion differs).
+    schema_name: its OpenAPI name. storage_version: the version objects are kept in (only apiVersion differs).
     generation: metadata.generation counts changes of the spec. subresources: what follows the name in a path.
     """
 
@@ -79,6 +83,13 @@ class Resource:
         return "status" in self.subresources
 
 
+def as_version(resource: Resource, value: Value) -> Value:
+    """The object as this version of its resource shows it."""
+    if value["apiVersion"] == resource.api_version:
+        return value
+    return {**value, "apiVersion": resource.api_version}
+
+
 WORKLOAD_SCALE = {"spec": ".spec.replicas", "status": ".status.replicas", "selector": ".spec.selector"}
 
 
@@ -115,7 +126,7 @@ def _builtin(
 
 def builtin_resources() -> tuple[Resource, ...]:
     """Everything served from the start, in the order of discovery."""
-    workload = {"group": "apps", "categories": ("all",), "generation": True}
+    workload = functools.partial(_builtin, APPS, group="apps", categories=("all",), generation=True)
     return (
         _builtin(CORE, "ConfigMap", "configmaps", short=("cm",)),
         _builtin(CORE, "Endpoints", "endpoints", short=("ep",)),
@@ -133,10 +144,12 @@ def builtin_resources() -> tuple[Resource, ...]:
         _builtin(CORE, "Secret", "secrets"),
         _builtin(CORE, "Service", "services", short=("svc",), categories=("all",), subresources=("status",)),
         _builtin(CORE, "ServiceAccount", "serviceaccounts", short=("sa",)),
-        _builtin(APPS, "DaemonSet", "daemonsets", short=("ds",), subresources=("status",), **workload),
-        _builtin(APPS, "Deployment", "deployments", short=("deploy",), subresources=("status", "scale"), **workload),
-        _builtin(APPS, "ReplicaSet", "replicasets", short=("rs",), subresources=("status", "scale"), **workload),
-        _builtin("io.k8s.api.discovery.v1", "EndpointSlice", "endpointslices", group="discovery.k8s.io", generation=True),
+        workload("DaemonSet", "daemonsets", short=("ds",), subresources=("status",)),
+        workload("Deployment", "deployments", short=("deploy",), subresources=("status", "scale")),
+        workload("ReplicaSet", "replicasets", short=("rs",), subresources=("status", "scale")),
+        _builtin(
+            "io.k8s.api.discovery.v1", "EndpointSlice", "endpointslices", group="discovery.k8s.io", generation=True
+        ),
         _builtin("io.k8s.api.coordination.v1", "Lease", "leases", group="coordination.k8s.io"),
         _builtin(
             EXTENSIONS,

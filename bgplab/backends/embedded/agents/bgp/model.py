@@ -10,25 +10,6 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 Address = IPv4Address | IPv6Address
 Prefix = IPv4Network | IPv6Network
 
-AFI_NUMBERS = {"ipv4": 1, "ipv6": 2, "l2vpn": 25, "ls": 16388, "opaque": 16397}
-SAFI_NUMBERS = {
-    "unicast": 1,
-    "multicast": 2,
-    "mpls_label": 4,
-    "encapsulation": 7,
-    "vpls": 65,
-    "evpn": 70,
-    "ls": 71,
-    "sr_policy": 73,
-    "mup": 85,
-    "mpls_vpn": 128,
-    "mpls_vpn_multicast": 129,
-    "route_target_constraints": 132,
-    "flowspec_unicast": 133,
-    "flowspec_vpn": 134,
-    "key_value": 241,
-}
-
 
 @dataclass(frozen=True, slots=True, order=True)
 class Family:

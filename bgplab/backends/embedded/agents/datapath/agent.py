@@ -1,21 +1,20 @@
-"""Keep every node's Service table as the cluster says: one worker for all nodes, woken by changes only."""
+"""Keep every node's Service table as the cluster says: a few workers for all nodes, woken by changes only."""
 
 from __future__ import annotations
 
 import logging
-import shlex
 import threading
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 
+from bgplab.backends.embedded.agents.datapath.conntrack import delete_stale, is_stale
 from bgplab.backends.embedded.agents.datapath.nft import Table, script
-from bgplab.backends.embedded.agents.datapath.ruleset import NodePath, table_of
+from bgplab.backends.embedded.agents.datapath.ruleset import NodePath, plan_of
 from bgplab.backends.embedded.agents.datapath.services import Service, endpoint_addresses, services_of
-from bgplab.backends.embedded.agents.datapath.stale import Offer, offers_of, stale_calls
 from bgplab.backends.embedded.controllers.runtime import Informers, Worker
 from bgplab.backends.embedded.hosts.handle import HostHandle
-from bgplab.errors import CommandFailed, LabError
+from bgplab.errors import LabError
 from bgplab.lab.cluster import ENDPOINT_SLICE, SERVICE, Manifest
 
 log = logging.getLogger(__name__)
@@ -38,6 +37,8 @@ NODE_SYSCTLS: dict[str, str] = {
     "net.netfilter.nf_conntrack_tcp_be_liberal": "1",
 }
 
+WORKERS = 4
+
 #: Services that a node answers itself (`dns/`), not by sending connections on.
 ANSWERED_BY_NODE = frozenset({"kube-system/kube-dns"})
 
@@ -47,17 +48,21 @@ class _Node:
     path: NodePath
     host: HostHandle
     applied: Table | None = None
-    offers: frozenset[Offer] = frozenset()
+    endpoints: frozenset[IPv4Address] = frozenset()
+    change: int = -1
     ready: threading.Event = field(default_factory=threading.Event)
 
 
 @dataclass(frozen=True, slots=True)
 class _Wanted:
+    """The cluster's Services as of a change. endpoints: addresses that are still somebody's backend, ready or not."""
+
+    change: int
     services: tuple[Service, ...]
-    alive: frozenset[IPv4Address]
+    endpoints: frozenset[IPv4Address]
 
 
-class ServiceDataPaths:
+class ServiceDataPath:
     """The Service data path of all nodes of a cluster.
 
     Latency from a change's event to the kernel: one run of `nft` per node that the change concerns.
@@ -68,11 +73,13 @@ class ServiceDataPaths:
     ) -> None:
         self._services = informers.of(SERVICE)
         self._slices = informers.of(ENDPOINT_SLICE)
-        self._elsewhere = frozenset(answered_by_node)
+        self._answered_by_node = frozenset(answered_by_node)
         self._nodes: dict[str, _Node] = {}
-        self._wanted: _Wanted | None = None
+        self._change = 0
+        self._wanted = _Wanted(-1, (), frozenset())
         self._lock = threading.Lock()
-        self._worker = Worker("service-data-path", self._reconcile, stop, needs=(self._services, self._slices))
+        needs = (self._services, self._slices)
+        self._workers = [Worker(f"service-data-path-{n}", self._reconcile, stop, needs) for n in range(WORKERS)]
         self._services.subscribe(self._changed)
         self._slices.subscribe(self._changed)
 
@@ -80,7 +87,7 @@ class ServiceDataPaths:
         """Take care of a node from now on; `wait_ready` tells when its table stands."""
         with self._lock:
             self._nodes[path.name] = _Node(path, host)
-        self._worker.enqueue(path.name)
+        self._enqueue(path.name)
 
     def remove(self, name: str) -> None:
         """Forget a node; its namespace takes the table with it."""
@@ -91,25 +98,32 @@ class ServiceDataPaths:
         """Whether the node's first table stood within `timeout` seconds."""
         return self._nodes[name].ready.wait(timeout)
 
+    def is_current(self, name: str) -> bool:
+        """Whether a node's table follows from the last change that was heard of."""
+        with self._lock:
+            return self._nodes[name].change == self._change
+
     def _changed(self, old: Manifest | None, new: Manifest | None) -> None:
         with self._lock:
-            self._wanted = None
+            self._change += 1
             names = list(self._nodes)
         for name in names:
-            self._worker.enqueue(name)
+            self._enqueue(name)
+
+    def _enqueue(self, name: str) -> None:
+        # always the same worker for a node, so that nothing is applied twice at once
+        self._workers[hash(name) % WORKERS].enqueue(name)
 
     def _look(self) -> _Wanted:
         """The cluster's Services, parsed once per change for all nodes."""
         with self._lock:
-            wanted = self._wanted
-        if wanted is not None:
-            return wanted
-        seen = object()
-        del seen
-        slices = self._slices.list()
-        services = services_of(self._services.list(), slices)
-        served = tuple(service for service in services if service.key not in self._elsewhere)
-        return _Wanted(served, endpoint_addresses(slices))
+            change, wanted = self._change, self._wanted
+        if wanted.change != change:
+            slices = self._slices.list()
+            services = services_of(self._services.list(), slices)
+            sent_on = tuple(service for service in services if service.key not in self._answered_by_node)
+            wanted = self._wanted = _Wanted(change, sent_on, endpoint_addresses(slices))
+        return wanted
 
     def _reconcile(self, key: Hashable) -> float | None:
         with self._lock:
@@ -119,24 +133,21 @@ class ServiceDataPaths:
         return None
 
     def _apply(self, node: _Node, wanted: _Wanted) -> None:
-        table = table_of(wanted.services, node.path)
-        text = script(table, node.applied)
+        plan = plan_of(wanted.services, node.path)
+        text = script(plan.table, node.applied)
         if text:
             self._load(node, text)
-            node.applied = table
+            node.applied = plan.table
             log.debug("%s: service table changed, %d lines", node.path.name, text.count("\n"))
-        offers = offers_of(wanted.services, node.path.name)
-        calls = stale_calls(node.offers, offers, wanted.alive)
-        node.offers = offers
+        if text or wanted.endpoints != node.endpoints:
+            delete_stale(node.host.netns, lambda entry: is_stale(entry, plan.offers, wanted.endpoints))
+            node.endpoints = wanted.endpoints
+        node.change = wanted.change
         node.ready.set()
-        if calls:
-            # One shell for all; a call that finds nothing to delete ends with status 1.
-            line = "; ".join(f"conntrack {shlex.join(call)}" for call in calls)
-            node.host.run(["sh", "-c", f"{{ {line}; }} >/dev/null 2>&1; true"])
 
     def _load(self, node: _Node, text: str) -> None:
         try:
             node.host.run(["nft", "-f", "-"], stdin=text.encode())
-        except (CommandFailed, LabError):
+        except LabError:
             node.applied = None  # whatever stands there now, the next attempt starts anew
             raise

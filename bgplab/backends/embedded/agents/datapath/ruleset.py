@@ -55,90 +55,150 @@ class NodePath:
     native_routing: tuple[IPv4Network, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Frontend:
+    """What a client may ask for."""
+
+    address: IPv4Address
+    protocol: str
+    port: int
+
+    @property
+    def key(self) -> str:
+        """As an element of a map."""
+        return f"{self.address} . {self.protocol} . {self.port}"
+
+    def counter(self, direction: str) -> str:
+        """`north-south/172.16.1.1/tcp/80`: new connections from others to this address and port, served here."""
+        return f"{direction}/{self.address}/{self.protocol}/{self.port}"
+
+
+Target = tuple[IPv4Address, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Offers:
+    """Who may answer what on a node, for those who judge connections that exist already.
+
+    inside: sources of the east-west direction. virtual: addresses that are nobody's interface.
+    """
+
+    inside: tuple[IPv4Network, ...] = ()
+    behind: Mapping[tuple[str, Frontend], frozenset[Target]] = field(default_factory=dict)
+    virtual: frozenset[IPv4Address] = frozenset()
+
+    def backends_of(self, source: IPv4Address, frontend: Frontend) -> frozenset[Target] | None:
+        """Who may answer this client; None when that is no frontend of a Service."""
+        direction = EAST_WEST if any(source in network for network in self.inside) else NORTH_SOUTH
+        return self.behind.get((direction, frontend))
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A node's table, and the same in a form to look things up in."""
+
+    table: Table
+    offers: Offers
+
+
 @dataclass(slots=True)
 class _Draft:
-    """A table being written: chains by name, and per direction what becomes of a connection to each frontend."""
+    """A table being written: per direction the verdict on a new connection to each frontend, and who stands behind."""
 
     chains: dict[str, Chain] = field(default_factory=dict)
     affinity: dict[str, Lookup] = field(default_factory=dict)
-    served: dict[str, dict[str, str]] = field(default_factory=lambda: {EAST_WEST: {}, NORTH_SOUTH: {}})
-    unserved: dict[str, dict[str, str]] = field(default_factory=lambda: {EAST_WEST: {}, NORTH_SOUTH: {}})
-    virtual: set[IPv4Address] = field(default_factory=set)
+    verdicts: dict[str, dict[Frontend, str]] = field(default_factory=lambda: {EAST_WEST: {}, NORTH_SOUTH: {}})
+    behind: dict[tuple[str, Frontend], frozenset[Target]] = field(default_factory=dict)
 
-    def offer(self, direction: str, frontend: str, verdict: str, *, served: bool) -> None:
+    def offer(self, direction: str, frontend: Frontend, verdict: str, backends: tuple[Backend, ...]) -> None:
         """The first Service by name keeps a frontend that two of them claim."""
-        if frontend not in self.served[direction] and frontend not in self.unserved[direction]:
-            (self.served if served else self.unserved)[direction][frontend] = verdict
+        if frontend not in self.verdicts[direction]:
+            self.verdicts[direction][frontend] = verdict
+            self.behind[direction, frontend] = frozenset((backend.address, backend.port) for backend in backends)
+
+    def served(self, direction: str) -> list[Frontend]:
+        return [frontend for frontend in self.verdicts[direction] if self.behind[direction, frontend]]
+
+    def unserved(self, direction: str) -> list[Frontend]:
+        return [frontend for frontend in self.verdicts[direction] if not self.behind[direction, frontend]]
 
 
-def table_of(services: Iterable[Service], node: NodePath) -> Table:
-    """The node's whole table."""
+def plan_of(services: Iterable[Service], node: NodePath) -> Plan:
+    """The whole data path of a node."""
     draft = _Draft()
+    virtual: set[IPv4Address] = set()
     hairpins: set[IPv4Address] = set()
     for service in services:
-        draft.virtual.update(service.cluster_addresses, service.balancer_addresses, service.external_addresses)
+        virtual.update(service.cluster_addresses, service.balancer_addresses, service.external_addresses)
         for port in service.ports:
             _add_port(draft, service, port, node)
             hairpins.update(backend.address for backend in port.backends_on(node.name))
-    draft.virtual.difference_update(node.addresses)
-    # A frontend keeps its counter while it has nobody behind it: a witness compares counts before and after.
-    counters = {
-        counter_name(direction, frontend)
-        for direction in (EAST_WEST, NORTH_SOUTH)
-        for frontend in draft.served[direction].keys() | draft.unserved[direction].keys()
-    }
+    virtual.difference_update(node.addresses)
+    hairpins.difference_update(node.addresses)
     lookups = {
-        **{f"{_word(direction)}_served": _verdicts(draft.served[direction]) for direction in draft.served},
-        **{f"{_word(direction)}_unserved": _verdicts(draft.unserved[direction]) for direction in draft.unserved},
-        **{f"{_word(direction)}_counters": _counters(direction, draft.served[direction]) for direction in draft.served},
-        "virtual_addresses": Lookup("set", "type ipv4_addr;", _sorted(draft.virtual)),
+        **{
+            f"{_word(direction)}_{suffix}": lookup
+            for direction in draft.verdicts
+            for suffix, lookup in _frontends(draft, direction)
+        },
+        "virtual_addresses": Lookup("set", "type ipv4_addr;", tuple(map(str, sorted(virtual)))),
         "hairpins": Lookup(
-            "set",
-            "type ipv4_addr . ipv4_addr;",
-            tuple(f"{address} . {address}" for address in _sorted(hairpins - set(node.addresses))),
+            "set", "type ipv4_addr . ipv4_addr;", tuple(f"{address} . {address}" for address in sorted(hairpins))
         ),
         **draft.affinity,
     }
-    return Table(TABLE, {**_base_chains(node), **draft.chains}, lookups, frozenset(counters))
+    # A frontend keeps its counter while it has nobody behind it: a witness compares counts before and after.
+    counters = frozenset(frontend.counter(direction) for direction, frontend in draft.behind)
+    inside = (node.pod_cidr, *(IPv4Network(address) for address in node.addresses))
+    return Plan(
+        Table(TABLE, {**_base_chains(node), **draft.chains}, lookups, counters),
+        Offers(inside, draft.behind, frozenset(virtual)),
+    )
+
+
+def _frontends(draft: _Draft, direction: str) -> Iterator[tuple[str, Lookup]]:
+    """The three maps of a direction: where served connections go, how they are counted, what others get."""
+    verdicts = draft.verdicts[direction]
+    for suffix, chosen in (("served", draft.served(direction)), ("unserved", draft.unserved(direction))):
+        elements = tuple(f"{frontend.key} : {verdicts[frontend]}" for frontend in chosen)
+        yield suffix, Lookup("map", f"{_FRONTEND_TYPE} : verdict;", elements)
+    elements = tuple(f'{frontend.key} : "{frontend.counter(direction)}"' for frontend in draft.served(direction))
+    yield "counters", Lookup("map", f"{_FRONTEND_TYPE} : counter;", elements)
 
 
 def _add_port(draft: _Draft, service: Service, port: ServicePort, node: NodePath) -> None:
-    inner = port.backends_on(node.name) if service.internal_local else port.backends
-    outer = port.backends_on(node.name) if service.external_local else port.backends
     name = f"{service.key}/{port.protocol}/{port.port}"
-    outside = [*service.balancer_addresses, *service.external_addresses]
-    frontends = [_frontend(address, port.protocol, port.port) for address in outside]
+    balanced = _at(service.balancer_addresses, port.protocol, port.port)
+    exposed = _at(service.external_addresses, port.protocol, port.port)
     if port.node_port:
-        frontends += [_frontend(address, port.protocol, port.node_port) for address in node.addresses]
-    inside = [_frontend(address, port.protocol, port.port) for address in service.cluster_addresses] + frontends
+        exposed += _at(node.addresses, port.protocol, port.node_port)
+
+    inner = port.backends_on(node.name) if service.internal_local else port.backends
+    verdict = "goto unreachable"
     if inner:
+        verdict = f"goto {EAST_WEST}/{name}"
         draft.chains[f"{EAST_WEST}/{name}"] = Chain(tuple(_choice(draft, service, port, name, inner)))
-    for frontend in inside:
-        verdict = f"goto {EAST_WEST}/{name}" if inner else "goto unreachable"
-        draft.offer(EAST_WEST, frontend, verdict, served=bool(inner))
-    if frontends:
-        _add_outside(draft, service, port, name, outer, frontends)
+    for frontend in _at(service.cluster_addresses, port.protocol, port.port) + balanced + exposed:
+        draft.offer(EAST_WEST, frontend, verdict, inner)
 
-
-def _add_outside(
-    draft: _Draft, service: Service, port: ServicePort, name: str, backends: tuple[Backend, ...], frontends: list[str]
-) -> None:
-    verdict = "drop" if service.external_local else "goto refused"
-    guarded = verdict
-    if backends:
+    outer = port.backends_on(node.name) if service.external_local else port.backends
+    verdict = guarded = "drop" if service.external_local else "goto refused"
+    if outer and (balanced or exposed):
         verdict = guarded = f"goto {NORTH_SOUTH}/{name}"
         marks = () if service.external_local else (f"meta mark set meta mark or {_SNAT_UNLESS_LOCAL}",)
-        rules = (*marks, *_choice(draft, service, port, name, backends))
-        draft.chains[f"{NORTH_SOUTH}/{name}"] = Chain(rules)
+        draft.chains[f"{NORTH_SOUTH}/{name}"] = Chain((*marks, *_choice(draft, service, port, name, outer)))
         if service.source_ranges:
             guarded = f"goto guarded/{name}"
             allowed = ", ".join(str(network) for network in service.source_ranges)
             draft.chains[f"guarded/{name}"] = Chain((f"ip saddr != {{ {allowed} }} drop", verdict))
-    balanced = {_frontend(address, port.protocol, port.port) for address in service.balancer_addresses}
-    for frontend in frontends:
-        draft.offer(
-            NORTH_SOUTH, frontend, guarded if frontend in balanced else verdict, served=bool(backends)
-        )
+    for frontend in balanced:
+        draft.offer(NORTH_SOUTH, frontend, guarded, outer)
+    for frontend in exposed:
+        draft.offer(NORTH_SOUTH, frontend, verdict, outer)
+
+
+def _at(addresses: Iterable[IPv4Address], protocol: str, port: int) -> list[Frontend]:
+    return [Frontend(address, protocol, port) for address in addresses]
 
 
 def _choice(
@@ -190,9 +250,7 @@ def _base_chains(node: NodePath) -> dict[str, Chain]:
             (f"ct state new {_FRONTEND} vmap @east_west_unserved",),
             f"type filter hook output priority {_CHECK_PRIORITY}",
         ),
-        "inside": Chain(
-            (f"counter name {_FRONTEND} map @east_west_counters", f"{_FRONTEND} vmap @east_west_served")
-        ),
+        "inside": Chain((f"counter name {_FRONTEND} map @east_west_counters", f"{_FRONTEND} vmap @east_west_served")),
         "prerouting": Chain(
             (
                 f"iifname {POD_INTERFACES} goto inside",
@@ -231,27 +289,5 @@ def _source_rules(node: NodePath) -> Iterator[str]:
         yield f"ip saddr {node.pod_cidr} ip daddr != {{ {native} }} oifname != {POD_INTERFACES} masquerade"
 
 
-def _frontend(address: IPv4Address, protocol: str, port: int) -> str:
-    return f"{address} . {protocol} . {port}"
-
-
-def _verdicts(frontends: Mapping[str, str]) -> Lookup:
-    return Lookup("map", f"{_FRONTEND_TYPE} : verdict;", tuple(f"{key} : {value}" for key, value in frontends.items()))
-
-
-def counter_name(direction: str, frontend: str) -> str:
-    """`north-south/172.16.1.1/tcp/80`: new connections from others to this address and port, served by this node."""
-    return f"{direction}/{frontend.replace(' . ', '/')}"
-
-
-def _counters(direction: str, frontends: Iterable[str]) -> Lookup:
-    elements = (f'{frontend} : "{counter_name(direction, frontend)}"' for frontend in frontends)
-    return Lookup("map", f"{_FRONTEND_TYPE} : counter;", tuple(elements))
-
-
 def _word(direction: str) -> str:
     return direction.replace("-", "_")
-
-
-def _sorted(addresses: Iterable[IPv4Address]) -> tuple[str, ...]:
-    return tuple(str(address) for address in sorted(addresses))

@@ -131,7 +131,11 @@ def _port(port: Manifest, slices: list[Manifest], exposed: bool) -> ServicePort:
 
 def _endpoints(piece: Manifest, port_name: str) -> Iterable[_Endpoint]:
     number = next(
-        (port["port"] for port in piece.get("ports") or () if (port.get("name") or "") == port_name and port.get("port")),
+        (
+            port["port"]
+            for port in piece.get("ports") or ()
+            if (port.get("name") or "") == port_name and port.get("port")
+        ),
         None,
     )
     if number is None:

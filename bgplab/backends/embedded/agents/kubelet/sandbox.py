@@ -72,10 +72,10 @@ class Sandbox:
             os.close(log)
         with self._lock:
             self._processes[container] = process
-            self._views[container] = ContainerView(
-                container, image, self._number(), started=now(), restarts=restarts
-            )
-        process.exited.add_done_callback(lambda done: self._ended(container, process, done.exception() is None and done.result()))
+            self._views[container] = ContainerView(container, image, self._number(), started=now(), restarts=restarts)
+        process.exited.add_done_callback(
+            lambda done: self._ended(container, process, done.exception() is None and done.result())
+        )
 
     def _ended(self, container: str, process: Process, status: int | bool) -> None:
         with self._lock:

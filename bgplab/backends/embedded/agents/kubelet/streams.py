@@ -30,7 +30,9 @@ class PodStreams:
     agent_commands: node name → answer of the Cilium agent there to `cilium …`, `cilium-dbg …`, `hubble …`.
     """
 
-    def __init__(self, kubelet: Kubelet, agent_commands: Mapping[str, AgentCommand], agent_names: frozenset[str]) -> None:
+    def __init__(
+        self, kubelet: Kubelet, agent_commands: Mapping[str, AgentCommand], agent_names: frozenset[str]
+    ) -> None:
         self._kubelet, self._agent_commands, self._agent_names = kubelet, agent_commands, agent_names
 
     async def exec(

@@ -37,9 +37,15 @@ def _validate(new: Value, old: Value | None) -> Iterator[Cause]:
     names = spec.get("names", {})
     expected = f"{names.get('plural')}.{spec.get('group')}"
     if new["metadata"]["name"] != expected:
-        yield Cause("metadata.name", f'Invalid value: "{new["metadata"]["name"]}": must be spec.names.plural+"."+spec.group')
+        yield Cause(
+            "metadata.name", f'Invalid value: "{new["metadata"]["name"]}": must be spec.names.plural+"."+spec.group'
+        )
     if spec.get("conversion", {}).get("strategy") != "None":
-        yield Cause("spec.conversion.strategy", 'Unsupported value: "Webhook": supported values: "None"', "FieldValueNotSupported")
+        yield Cause(
+            "spec.conversion.strategy",
+            'Unsupported value: "Webhook": supported values: "None"',
+            "FieldValueNotSupported",
+        )
     stored = [version for version in spec.get("versions", ()) if version.get("storage")]
     if len(stored) != 1:
         yield Cause("spec.versions", "Invalid value: must have exactly one version marked as storage version")
@@ -90,7 +96,9 @@ def _type_causes(schema: Mapping[str, Any], path: str) -> Iterator[Cause]:
     free = schema.get("x-kubernetes-preserve-unknown-fields") or schema.get("x-kubernetes-int-or-string")
     kind = schema.get("type")
     if kind is None and not free and not _inside_logic(path):
-        yield Cause(f"{path}.type", "Required value: must not be empty for specified object fields", "FieldValueRequired")
+        yield Cause(
+            f"{path}.type", "Required value: must not be empty for specified object fields", "FieldValueRequired"
+        )
     elif kind is not None and kind not in SUPPORTED_TYPES:
         yield Cause(f"{path}.type", f'Unsupported value: "{kind}"', "FieldValueNotSupported")
     if kind == "array" and not isinstance(schema.get("items"), Mapping):
@@ -120,7 +128,9 @@ def _rule_causes(schema: Mapping[str, Any], rule: Mapping[str, Any], path: str) 
         return
     for chain in sorted(fields_of(compiled.tree)):
         if not _declares(schema, chain):
-            yield Cause(path, f"Invalid value: {compiled.text!r}: compilation failed: undefined field '{'.'.join(chain)}'")
+            yield Cause(
+                path, f"Invalid value: {compiled.text!r}: compilation failed: undefined field '{'.'.join(chain)}'"
+            )
 
 
 def _declares(schema: Mapping[str, Any], chain: tuple[str, ...]) -> bool:
@@ -149,7 +159,7 @@ def _default_causes(schema: Mapping[str, Any], path: str) -> Iterator[Cause]:
 def _prepare(machine: Machine, new: Value, old: Value | None) -> None:
     """The status of a definition that is served: all its names accepted."""
     spec = new["spec"]
-    status = new.setdefault("status", {})
+    status = new["status"] = dict(new.get("status", {}))
     if old is None or "conditions" not in status:
         now = machine.now()
         status["conditions"] = [

@@ -58,7 +58,9 @@ def _tolerate_failing_nodes(spec: Value) -> None:
     """As the DefaultTolerationSeconds admission plugin does."""
     tolerations = spec.setdefault("tolerations", [])
     for key in ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"):
-        if not any(each.get("key") in (key, None) and each.get("effect") in ("NoExecute", None) for each in tolerations):
+        if not any(
+            each.get("key") in (key, None) and each.get("effect") in ("NoExecute", None) for each in tolerations
+        ):
             toleration = {"key": key, "operator": "Exists", "effect": "NoExecute"}
             tolerations.append({**toleration, "tolerationSeconds": NOT_READY_TOLERATION_SECONDS})
 
@@ -102,8 +104,8 @@ def _container_causes(container: Value, path: str, names: set[str]) -> Iterator[
 
 def not_a_label(name: str) -> str:
     return (
-        f"Invalid value: {json.dumps(name)}: a lowercase RFC 1123 label must consist of lower case alphanumeric characters or "
-        "'-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for "
+        f"Invalid value: {json.dumps(name)}: a lowercase RFC 1123 label must consist of lower case alphanumeric "
+        "characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for "
         "validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')"
     )
 
@@ -114,8 +116,8 @@ def _validate(new: Value, old: Value | None) -> Iterator[Cause]:
         yield Cause(
             "spec",
             "Forbidden: pod updates may not change fields other than `spec.containers[*].image`,"
-            "`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to existing "
-            "tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)",
+            "`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to "
+            "existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)",
             "FieldValueForbidden",
         )
 
@@ -134,8 +136,8 @@ def _fixed_part(spec: Value) -> dict[str, Any]:
 def _prepare(machine: Machine, new: Value, old: Value | None) -> None:
     """A pod that is created on a node already has its place: the condition says so from the start."""
     if old is None and new["spec"].get("nodeName") and not new["status"].get("conditions"):
-        condition = {"type": "PodScheduled", "status": "True", "lastProbeTime": None}
-        new["status"]["conditions"] = [{**condition, "lastTransitionTime": machine.now()}]
+        condition = {"type": "PodScheduled", "status": "True", "lastTransitionTime": machine.now()}
+        new["status"]["conditions"] = [condition]
 
 
 PODS = Behaviour(complete=_complete, validate=_validate, prepare=_prepare)

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from ipaddress import AddressValueError, IPv4Address
 
-from bgplab.backends.embedded.kube.allocation import PoolExhausted
+from bgplab.backends.embedded.kube.allocation import PoolExhaustedError
 from bgplab.backends.embedded.kube.errors import ApiError, Cause, invalid
 from bgplab.backends.embedded.kube.kinds.behaviour import Behaviour
 from bgplab.backends.embedded.kube.machine import Machine
@@ -39,12 +39,14 @@ def _validate(new: Value, old: Value | None) -> Iterator[Cause]:
     spec = new["spec"]
     yield from _port_causes(spec)
     if "externalTrafficPolicy" in spec and spec.get("type") not in WITH_NODE_PORTS and not spec.get("externalIPs"):
-        message = f"Invalid value: {json.dumps(spec['externalTrafficPolicy'])}: may only be set for externally-accessible services"
-        yield Cause("spec.externalTrafficPolicy", message)
+        why = "may only be set for externally-accessible services"
+        yield Cause("spec.externalTrafficPolicy", f"Invalid value: {json.dumps(spec['externalTrafficPolicy'])}: {why}")
     if spec.get("ipFamilies", ["IPv4"]) != ["IPv4"]:
-        yield Cause("spec.ipFamilies[0]", f"Invalid value: {json.dumps(spec['ipFamilies'][0])}: not configured on this cluster")
+        why = "not configured on this cluster"
+        yield Cause("spec.ipFamilies[0]", f"Invalid value: {json.dumps(spec['ipFamilies'][0])}: {why}")
     if spec.get("ipFamilyPolicy") == "RequireDualStack":
-        yield Cause("spec.ipFamilyPolicy", 'Invalid value: "RequireDualStack": this cluster is not configured for dual-stack services')
+        why = "this cluster is not configured for dual-stack services"
+        yield Cause("spec.ipFamilyPolicy", f'Invalid value: "RequireDualStack": {why}')
     if old is not None and _keeps_address(old) and _keeps_address(new):
         before, now = old["spec"].get("clusterIP"), spec.get("clusterIP")
         if now and before and now != before:
@@ -109,7 +111,7 @@ def _prepare(machine: Machine, new: Value, old: Value | None) -> None:
     taken: list[int] = []
     try:
         _give_node_ports(machine, new, held, taken)
-    except (PoolExhausted, ApiError):
+    except (PoolExhaustedError, ApiError):
         for port in taken:
             machine.ports.release(port)
         if old is None or old["spec"].get("clusterIP") != new["spec"].get("clusterIP"):
@@ -148,8 +150,8 @@ def _holds(machine: Machine, service: Value, wanted: str) -> bool:
     except AddressValueError:
         raise _refused(service, wanted, "must be empty, 'None', or a valid IP address") from None
     if not machine.addresses.contains(address):
-        why = f"failed to allocate IP {wanted}: the provided IP ({wanted}) is not in the valid range. The range of valid IPs is"
-        raise _refused(service, wanted, f"{why} {machine.addresses.network}")
+        why = f"failed to allocate IP {wanted}: the provided IP ({wanted}) is not in the valid range."
+        raise _refused(service, wanted, f"{why} The range of valid IPs is {machine.addresses.network}")
     if not machine.addresses.hold(address):
         raise _refused(service, wanted, f"failed to allocate IP {wanted}: provided IP is already allocated")
     return True

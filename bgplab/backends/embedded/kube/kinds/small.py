@@ -22,7 +22,11 @@ def _validate_secret(new: Value, old: Value | None) -> Iterator[Cause]:
 
 
 def _frozen(new: Value, old: Value | None) -> Iterator[Cause]:
-    if old is not None and old.get("immutable") and any(new.get(k) != old.get(k) for k in ("data", "binaryData", "immutable")):
+    if (
+        old is not None
+        and old.get("immutable")
+        and any(new.get(k) != old.get(k) for k in ("data", "binaryData", "immutable"))
+    ):
         yield Cause("data", "Forbidden: field is immutable when `immutable` is set", "FieldValueForbidden")
 
 
@@ -30,7 +34,9 @@ def _validate_slice(new: Value, old: Value | None) -> Iterator[Cause]:
     yield from immutable(new, old, "addressType")
     for index, endpoint in enumerate(new.get("endpoints", ())):
         if not endpoint.get("addresses"):
-            yield Cause(f"endpoints[{index}].addresses", "Required value: must contain at least 1 address", "FieldValueRequired")
+            yield Cause(
+                f"endpoints[{index}].addresses", "Required value: must contain at least 1 address", "FieldValueRequired"
+            )
 
 
 def _complete_slice(slice_: Value) -> None:

@@ -16,9 +16,7 @@ def _template_spec(value: Value) -> Value:
 
 
 def _complete_template(value: Value) -> None:
-    template = value.get("spec", {}).get("template", {})
-    template.setdefault("metadata", {}).setdefault("creationTimestamp", None)
-    complete_template(template.get("spec", {}))
+    complete_template(_template_spec(value))
 
 
 def _complete_deployment(value: Value) -> None:

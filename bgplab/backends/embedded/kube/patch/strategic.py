@@ -1,4 +1,4 @@
-"""Strategic merge patch of built-in kinds: lists merge by the keys their schemas name, `$patch` directives are obeyed."""
+"""Strategic merge patch of built-in kinds: lists merge by the keys their schemas name, `$patch` is obeyed."""
 
 from __future__ import annotations
 

@@ -34,7 +34,9 @@ def _matches(pattern: re.Pattern[str]) -> Callable[[str], bool]:
 
 
 def _date_time(text: str) -> bool:
-    return DATE_TIME.fullmatch(text) is not None and _parses(datetime.fromisoformat)(text.upper().replace("Z", "+00:00"))
+    return DATE_TIME.fullmatch(text) is not None and _parses(datetime.fromisoformat)(
+        text.upper().replace("Z", "+00:00")
+    )
 
 
 def _cidr(text: str) -> bool:

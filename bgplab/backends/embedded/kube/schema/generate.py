@@ -1,7 +1,7 @@
 """Writes `builtin.json`, the schemas of the built-in kinds, from the models of the `kubernetes` client (Apache-2.0).
 
 The models know fields, types, what is required and what it means. What they do not say (defaults, enumerations, how
-lists merge) stands in `overlay.py`, taken from the Kubernetes API conventions and reference. Run by hand when kinds are added:
+lists merge) stands in `overlay.py`, taken from the Kubernetes API reference. Run by hand when kinds are added:
 
     python -m bgplab.backends.embedded.kube.schema.generate
 """
@@ -83,7 +83,7 @@ def converted(schema: dict[str, Any]) -> dict[str, Any]:
     inner = unwrapped(schema)
     if "$ref" in inner:
         return {"$ref": "#/components/schemas/" + schema_name(inner["$ref"].rsplit("/", 1)[-1])}
-    kept = {key: inner[key] for key in ("type", "format", "x-kubernetes-int-or-string") if key in inner}
+    kept: dict[str, Any] = {key: inner[key] for key in ("type", "format", "x-kubernetes-int-or-string") if key in inner}
     if "items" in inner:
         kept["items"] = converted(inner["items"])
     if isinstance(inner.get("additionalProperties"), dict):

@@ -9,7 +9,7 @@ from typing import Any
 from bgplab.backends.embedded.kube.errors import Cause
 from bgplab.backends.embedded.kube.schema.cel.rules import MISSING as NO_OLD
 from bgplab.backends.embedded.kube.schema.formats import INTEGERS, fits
-from bgplab.backends.embedded.kube.schema.shape import Shape
+from bgplab.backends.embedded.kube.schema.shape import MISSING, Shape
 
 KINDS: dict[str, tuple[type, ...]] = {
     "object": (dict,),
@@ -101,7 +101,9 @@ def _limits(shape: Shape, value: Any, path: str) -> Iterator[Cause]:
         yield from _limit(shape, keyword, limit, value, path)
     if shape.enum and value not in shape.enum:
         supported = ", ".join(json.dumps(option) for option in shape.enum)
-        yield Cause(path, f"Unsupported value: {_brief(value)}: supported values: {supported}", "FieldValueNotSupported")
+        yield Cause(
+            path, f"Unsupported value: {_brief(value)}: supported values: {supported}", "FieldValueNotSupported"
+        )
     if isinstance(value, str):
         if shape.pattern is not None and not shape.pattern.search(value):
             yield _in_body(path, value, f"should match '{shape.pattern.pattern}'")
@@ -163,7 +165,10 @@ def key_of(shape: Shape, item: Any) -> tuple[Any, ...]:
     if not isinstance(item, dict):
         return (json.dumps(item),)
     below = shape.items.properties if shape.items is not None else {}
-    return tuple(item.get(key, below[key].default if key in below else None) for key in shape.list_keys)
+    defaults = {
+        key: below[key].default for key in shape.list_keys if key in below and below[key].default is not MISSING
+    }
+    return tuple(item.get(key, defaults.get(key)) for key in shape.list_keys)
 
 
 def _duplicates(value: list[Any], path: str) -> Iterator[Cause]:

@@ -11,7 +11,8 @@ from bgplab.backends.embedded.kube.store.item import Change, Event, Item, Key, V
 
 HISTORY_EVENTS = 4096
 
-Listener = Callable[[Event], None]
+# hears every event; None: there will be no more
+Listener = Callable[[Event | None], None]
 
 
 class Store:
@@ -31,7 +32,7 @@ class Store:
     def by_uid(self, uid: str) -> Key | None:
         return self._keys.get(uid)
 
-    def list(self, resource: str, namespace: str = "") -> list[Item]:
+    def select(self, resource: str, namespace: str = "") -> list[Item]:
         """Sorted by namespace and name, as etcd's keys are; namespace "" means all."""
         items = self._items.get(resource, {})
         return [items[at] for at in sorted(items) if not namespace or at[0] == namespace]
@@ -71,6 +72,12 @@ class Store:
         listeners = self._listeners.setdefault(resource, [])
         listeners.append(listener)
         return lambda: listeners.remove(listener)
+
+    def close_watches(self) -> None:
+        """Tell every listener that nothing more will come."""
+        for listeners in self._listeners.values():
+            for listener in tuple(listeners):
+                listener(None)
 
     def _versioned(self, value: Value) -> Item:
         self.revision += 1

@@ -54,12 +54,15 @@ class Watch:
             for event in store.since(resource, revision):
                 self._hear(event)
         else:
-            for item in store.list(resource, namespace):
+            for item in store.select(resource, namespace):
                 if selects(item.value):
                     self._queue.put_nowait(Sight(Change.ADDED, item))
         self._stop = store.listen(resource, self._hear)
 
-    def _hear(self, event: Event) -> None:
+    def _hear(self, event: Event | None) -> None:
+        if event is None:
+            self.close()
+            return
         sight = sight_of(event, self._selects)
         if sight is None:
             return

@@ -1,4 +1,4 @@
-"""Generates `gobgp_pb2.py` and `gobgp_pb2_grpc.py` from `gobgp.proto`: `python -m …agents.bgp.gobgp.generate`.
+"""Generates the Python modules beside `gobgp.proto`: `python -m bgplab.backends.embedded.agents.bgp.gobgp.generate`.
 
 Needs grpcio-tools, which only developers have; the generated files are committed.
 """
@@ -11,13 +11,19 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[5]  # the generated modules import each other from here
+NAMES = ("gobgp_pb2.py", "gobgp_pb2.pyi", "gobgp_pb2_grpc.py")
+UNCHECKED = "# ruff: noqa\n# fmt: off\n# mypy: ignore-errors\n"
 
 
-def generate(out: Path = ROOT) -> None:
-    """Write both modules to their place under `out`. Raises CalledProcessError with protoc's words on stderr."""
-    proto = (HERE / "gobgp.proto").relative_to(ROOT)
-    command = [sys.executable, "-m", "grpc_tools.protoc", f"-I{ROOT}", f"--python_out={out}", f"--grpc_python_out={out}"]
-    subprocess.run([*command, str(ROOT / proto)], check=True)
+def generate(out: Path = ROOT) -> Path:
+    """Write the modules to their place under `out`, and return it. Raises CalledProcessError."""
+    outputs = [f"--{kind}_out={out}" for kind in ("python", "pyi", "grpc_python")]
+    proto = str(HERE / "gobgp.proto")
+    subprocess.run([sys.executable, "-m", "grpc_tools.protoc", f"-I{ROOT}", *outputs, proto], check=True)
+    place = out / HERE.relative_to(ROOT)
+    for name in NAMES:
+        (place / name).write_text(UNCHECKED + (place / name).read_text())
+    return place
 
 
 if __name__ == "__main__":

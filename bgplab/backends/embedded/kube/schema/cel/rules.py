@@ -43,7 +43,9 @@ def compile_rule(source: Mapping[str, Any]) -> Rule:
     tree = Parser(text).parse()
     transition = mentions(tree, "oldSelf")
     names = frozenset({"self", "oldSelf"} if transition else {"self"})
-    return Rule(text, tree, transition, source.get("reason", "FieldValueInvalid"), compiled(tree, names), _message(source, text))
+    return Rule(
+        text, tree, transition, source.get("reason", "FieldValueInvalid"), compiled(tree, names), _message(source, text)
+    )
 
 
 def _message(source: Mapping[str, Any], rule: str) -> Evaluate:

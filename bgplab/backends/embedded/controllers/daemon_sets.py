@@ -1,0 +1,137 @@
+"""DaemonSet → one Pod per fitting node, bound by the scheduler through a node affinity as in a real cluster.
+
+Not done: ControllerRevisions; a changed template replaces its pods at once, one node after the other becomes ready.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+from bgplab.backends.embedded.controllers.events import Recorder
+from bgplab.backends.embedded.controllers.pods import (
+    controlled_by,
+    controller_of,
+    is_active,
+    is_ready,
+    is_terminating,
+    pod_from_template,
+)
+from bgplab.backends.embedded.controllers.rollout import template_hash
+from bgplab.backends.embedded.controllers.runtime import Informers, Key, Worker, key_of
+from bgplab.backends.embedded.controllers.scheduling import node_name_affinity, obstacle_on, pinned_node
+from bgplab.lab.cluster import DAEMON_SET, NODE, POD, Cluster, Manifest
+
+COMPONENT = "daemonset-controller"
+HASH_LABEL = "controller-revision-hash"
+TOLERATED = ("not-ready", "unreachable", "disk-pressure", "memory-pressure", "pid-pressure", "unschedulable")
+
+
+class DaemonSets:
+    def __init__(self, cluster: Cluster, informers: Informers, stop: threading.Event, recorder: Recorder) -> None:
+        self._cluster, self._recorder = cluster, recorder
+        self._sets, self._pods, self._nodes = informers.of(DAEMON_SET), informers.of(POD), informers.of(NODE)
+        self._worker = Worker("daemon-sets", self._reconcile, stop, needs=(self._sets, self._pods, self._nodes))
+        self._sets.subscribe(lambda old, new: self._worker.enqueue(key_of(new or old or {})))
+        self._pods.subscribe(self._pod_changed)
+        self._nodes.subscribe(self._node_changed)
+
+    def _pod_changed(self, old: Manifest | None, new: Manifest | None) -> None:
+        pod = new or old or {}
+        owner = controller_of(pod)
+        if owner and owner["kind"] == DAEMON_SET.kind:
+            self._worker.enqueue((pod["metadata"]["namespace"], owner["name"]))
+
+    def _node_changed(self, old: Manifest | None, new: Manifest | None) -> None:
+        for daemon_set in self._sets.list():
+            self._worker.enqueue(key_of(daemon_set))
+
+    def _reconcile(self, key: Key) -> None:
+        daemon_set = self._sets.get(key[1], key[0])
+        if daemon_set is None or "deletionTimestamp" in daemon_set["metadata"]:
+            return
+        digest = template_hash(daemon_set["spec"]["template"])
+        by_node: dict[str, list[Manifest]] = {}
+        for pod in controlled_by(daemon_set, self._pods.list()):
+            by_node.setdefault(pinned_node(pod) or "", []).append(pod)
+        fitting = [node["metadata"]["name"] for node in self._nodes.list() if fits(daemon_set, node)]
+        for node in fitting:
+            if node not in by_node:
+                by_node[node] = [self._create(daemon_set, node, digest)]
+        self._delete_surplus(daemon_set, by_node, fitting, digest)
+        self._write_status(daemon_set, by_node, fitting, digest)
+
+    def _create(self, daemon_set: Manifest, node: str, digest: str) -> Manifest:
+        pod = self._cluster.create(daemon_pod(daemon_set, node, digest))
+        self._pods.learn(pod)
+        self._recorder.normal(COMPONENT, daemon_set, "SuccessfulCreate", f"Created pod: {pod['metadata']['name']}")
+        return pod
+
+    def _delete_surplus(
+        self, daemon_set: Manifest, by_node: dict[str, list[Manifest]], fitting: list[str], digest: str
+    ) -> None:
+        """Pods on nodes that no longer fit, finished ones, and one at a time those of an old template."""
+        others_ready = all(any(map(is_ready, by_node[node])) for node in fitting)
+        on_delete = (daemon_set["spec"].get("updateStrategy") or {}).get("type") == "OnDelete"
+        for node, pods in by_node.items():
+            for pod in pods:
+                if is_terminating(pod):
+                    continue
+                outdated = pod["metadata"]["labels"].get(HASH_LABEL) != digest and not on_delete
+                if node in fitting and is_active(pod) and not (outdated and others_ready):
+                    continue
+                namespace, name = key_of(pod)
+                self._cluster.delete(POD, name, namespace)
+                self._recorder.normal(COMPONENT, daemon_set, "SuccessfulDelete", f"Deleted pod: {name}")
+                others_ready = False
+
+    def _write_status(
+        self, daemon_set: Manifest, by_node: dict[str, list[Manifest]], fitting: list[str], digest: str
+    ) -> None:
+        there = daemon_set.get("status") or {}
+        wanted = status_of(daemon_set, by_node, fitting, digest)
+        if any(there.get(name, 0) != value for name, value in wanted.items()):
+            namespace, name = key_of(daemon_set)
+            answer = self._cluster.patch(DAEMON_SET, name, {"status": wanted}, namespace, subresource="status")
+            self._sets.learn(answer)
+
+
+def fits(daemon_set: Manifest, node: Manifest) -> bool:
+    """Whether the node shall have a pod of this DaemonSet."""
+    return obstacle_on(node, daemon_pod(daemon_set, node["metadata"]["name"], ""), on_nodes={}) is None
+
+
+def daemon_pod(daemon_set: Manifest, node: str, digest: str) -> Manifest:
+    pod = pod_from_template(daemon_set, daemon_set["spec"]["template"], {HASH_LABEL: digest})
+    spec = pod["spec"]
+    tolerations: list[dict[str, Any]] = [
+        *(spec.get("tolerations") or []),
+        *(
+            {"key": f"node.kubernetes.io/{name}", "operator": "Exists", "effect": effect}
+            for name in TOLERATED
+            for effect in (("NoExecute",) if name in ("not-ready", "unreachable") else ("NoSchedule",))
+        ),
+        {"key": "node.kubernetes.io/not-ready", "operator": "Exists", "effect": "NoSchedule"},
+    ]
+    affinity = {**(spec.get("affinity") or {}), "nodeAffinity": node_name_affinity(node)}
+    return {**pod, "spec": {**spec, "tolerations": tolerations, "affinity": affinity}}
+
+
+def status_of(
+    daemon_set: Manifest, by_node: dict[str, list[Manifest]], fitting: list[str], digest: str
+) -> dict[str, int]:
+    present = [node for node in fitting if by_node.get(node)]
+    ready = [node for node in present if any(map(is_ready, by_node[node]))]
+    updated = [
+        node for node in present if any(pod["metadata"]["labels"].get(HASH_LABEL) == digest for pod in by_node[node])
+    ]
+    return {
+        "observedGeneration": daemon_set["metadata"].get("generation", 1),
+        "desiredNumberScheduled": len(fitting),
+        "currentNumberScheduled": len(present),
+        "numberMisscheduled": len([node for node, pods in by_node.items() if node and node not in fitting and pods]),
+        "numberReady": len(ready),
+        "updatedNumberScheduled": len(updated),
+        "numberAvailable": len(ready),
+        "numberUnavailable": len(fitting) - len(ready),
+    }

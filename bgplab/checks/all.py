@@ -1,0 +1,22 @@
+"""Every check there is: importing the chapters registers them."""
+
+from __future__ import annotations
+
+from bgplab.checks import (
+    base,
+    bgp_resources,
+    ecmp,
+    load_balancer,
+    peering,
+    pod_routes,
+    sample_app,
+    traffic_policy,
+)
+from bgplab.checks.registry import CHECKS, Check
+
+CHAPTERS = (base, sample_app, peering, bgp_resources, pod_routes, load_balancer, traffic_policy, ecmp)
+
+
+def all_checks() -> dict[str, Check]:
+    """By id, in the guide's order."""
+    return dict(sorted(CHECKS.items()))

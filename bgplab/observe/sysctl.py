@@ -1,0 +1,78 @@
+"""`sysctl -n KEY` on routers, and what files would set it to at boot."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from bgplab.lab.shell import Shell
+from bgplab.observe.side_by_side import by_name
+
+HASH_POLICY = "net.ipv4.fib_multipath_hash_policy"
+DIRECTORY = "/etc/sysctl.d"
+MAIN_FILE = "/etc/sysctl.conf"
+
+
+@dataclass(frozen=True, slots=True)
+class HashPolicies:
+    """The live `net.ipv4.fib_multipath_hash_policy` by router (0: addresses, 1: with ports, 3: chosen fields)."""
+
+    by_router: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """One line `KEY = VALUE` of a sysctl file."""
+
+    file: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class HashPolicyFiles:
+    """Every line in /etc/sysctl.d and /etc/sysctl.conf that sets the hash policy, by router."""
+
+    by_router: Mapping[str, tuple[Assignment, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class HashPolicyRestored:
+    """What step G28 saw: with the live value set to 0, `sysctl --system` brought this value back."""
+
+    by_router: Mapping[str, int]
+
+
+def read_hash_policy(router: Shell) -> int:
+    return int(router.run(["sysctl", "-n", HASH_POLICY]).stdout)
+
+
+def read_hash_policies(routers: Mapping[str, Shell]) -> HashPolicies:
+    return HashPolicies(by_name(read_hash_policy, routers))
+
+
+def read_assignments(router: Shell, key: str = HASH_POLICY) -> tuple[Assignment, ...]:
+    """Links are not followed: Debian's 99-sysctl.conf is /etc/sysctl.conf once more. No match is no error."""
+    done = router.run(["grep", "-rHsE", _pattern(key), DIRECTORY, MAIN_FILE], check=False)
+    return parse_assignments(done.stdout)
+
+
+def read_hash_policy_files(routers: Mapping[str, Shell]) -> HashPolicyFiles:
+    return HashPolicyFiles(by_name(read_assignments, routers))
+
+
+def _pattern(key: str) -> str:
+    """sysctl.d accepts dots or slashes between words, and a leading minus (ignore errors)."""
+    return r"^[[:space:]]*-?" + key.replace(".", "[./]") + r"[[:space:]]*="
+
+
+def parse_assignments(text: str) -> tuple[Assignment, ...]:
+    found = re.findall(r"^(/[^:]+):[^=]*=\s*(.*?)\s*$", text, re.M)
+    return tuple(Assignment(file, value) for file, value in found)
+
+
+def value_at_boot(assignments: tuple[Assignment, ...]) -> str | None:
+    """The value that stands after `sysctl --system`: files by name, /etc/sysctl.conf last (procps)."""
+    ordered = sorted(assignments, key=lambda line: (line.file == MAIN_FILE, PurePosixPath(line.file).name))
+    return ordered[-1].value if ordered else None

@@ -1,0 +1,249 @@
+"""A run on disk: `<results>/<flow>/<lab>/<run-id>/`, written under a temporary name and renamed, so never seen by half.
+
+run.json            what is not a table: verdict, parameters, versions, seeds, machine, load tests, topology
+checks.parquet      one row per check             (frames.CHECKS)
+steps.parquet       one row per step              (frames.STEPS)
+points.parquet      one row per share measured    (frames.POINTS)
+requests.parquet    one row per connection        (frames.REQUESTS)
+timeline.parquet    one row per event             (frames.TIMELINE)
+evidence/NNN-ID.json  what a check saw, raw
+commands.txt        what a person would type, step by step
+report.html and whatever else the caller hands over
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import platform
+import re
+import secrets
+import shutil
+import time
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass, replace
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from bgplab.checks.finding import Verdict
+from bgplab.errors import InputError
+from bgplab.results import frames
+from bgplab.results.record import (
+    LoadTestResult,
+    Machine,
+    Run,
+    Topology,
+    TopologyHost,
+    TopologySession,
+)
+
+FORMAT = 1
+UNFINISHED = ".unfinished-"
+SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+
+
+def new_run_id(now: float | None = None) -> str:
+    """Unique and sorted by time: `20261124T173012Z-1a2b3c`."""
+    return time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now)) + "-" + secrets.token_hex(3)
+
+
+def this_machine() -> Machine:
+    pages, page = os.sysconf("SC_PHYS_PAGES"), os.sysconf("SC_PAGE_SIZE")
+    try:
+        system = platform.freedesktop_os_release().get("PRETTY_NAME", "")
+    except OSError:
+        system = platform.system()
+    return Machine(
+        cpus=len(os.sched_getaffinity(0)),
+        memory_mib=pages * page >> 20,
+        kernel=platform.release(),
+        system=system,
+        python=platform.python_version(),
+    )
+
+
+def run_directory(results: Path, run: Run) -> Path:
+    """Where a run belongs. Raises InputError for a name that would lead elsewhere."""
+    for field, name in (("flow", run.flow), ("lab", run.lab), ("run_id", run.run_id)):
+        if not SAFE_NAME.fullmatch(name):
+            raise InputError(
+                field, f"{name!r} is no name for a directory", "results are kept by it", "use letters, digits, . _ -"
+            )
+    return results / run.flow / run.lab / run.run_id
+
+
+def save_run(results: Path, run: Run, files: Mapping[str, str | bytes] | None = None) -> Path:
+    """Write a run and return its directory. files: further ones by name, such as `report.html`.
+
+    Raises FileExistsError when the run is there already. A killed writer leaves a `.unfinished-…` directory, no run.
+    """
+    target = run_directory(results, run)
+    if target.exists():
+        raise FileExistsError(target)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    draft = target.parent / f"{UNFINISHED}{run.run_id}"
+    shutil.rmtree(draft, ignore_errors=True)
+    draft.mkdir()
+    try:
+        _write(draft, run, files or {})
+        draft.rename(target)
+    except BaseException:
+        shutil.rmtree(draft, ignore_errors=True)
+        raise
+    return target
+
+
+def _write(draft: Path, run: Run, files: Mapping[str, str | bytes]) -> None:
+    (draft / "run.json").write_text(as_json(_described(run)) + "\n")
+    tables = {
+        "checks": frames.checks_frame(run.checks),
+        "steps": frames.steps_frame(run.steps),
+        "points": frames.points_frame(run.load_tests),
+        "requests": frames.requests_frame(run.load_tests),
+        "timeline": frames.timeline_frame(run.timeline),
+    }
+    for name, table in tables.items():
+        table.to_parquet(draft / f"{name}.parquet", index=False)
+    (draft / "evidence").mkdir()
+    for number, check in enumerate(run.checks):
+        path = draft / "evidence" / f"{number:03d}-{safe_file_name(check.id)}.json"
+        path.write_text(as_json({"id": check.id, "evidence": check.evidence}) + "\n")
+    (draft / "commands.txt").write_text(commands_text(run))
+    for name, content in files.items():
+        (draft / safe_file_name(name)).write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+def commands_text(run: Run) -> str:
+    """What a person would type, step by step, as a commented script."""
+    blocks = ["\n".join((f"# {step.id}  {step.title}", *step.commands)) for step in run.steps if step.commands]
+    return "\n\n".join(blocks) + ("\n" if blocks else "")
+
+
+def safe_file_name(name: str) -> str:
+    return re.sub(r"[^A-Za-z0-9._-]", "_", name).lstrip(".") or "_"
+
+
+def plain(value: Any) -> Any:
+    """What evidence is made of, as JSON: data classes, models, addresses, enums, sets, numpy; else its text."""
+    if value is None or isinstance(value, str | bool | int):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
+    if isinstance(value, Enum):
+        return plain(value.value)
+    if is_dataclass(value):
+        return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, Mapping):
+        return {str(plain(key)): plain(item) for key, item in value.items()}
+    if isinstance(value, set | frozenset):
+        return sorted((plain(item) for item in value), key=str)
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if hasattr(value, "model_dump"):
+        return value.model_dump(mode="json")
+    return value.item() if hasattr(value, "item") else str(value)
+
+
+def as_json(value: Any) -> str:
+    return json.dumps(plain(value), indent=2, ensure_ascii=False)
+
+
+def _described(run: Run) -> dict[str, Any]:
+    counts = {verdict.value: len(run.with_verdict(verdict)) for verdict in Verdict}
+    return {
+        "format": FORMAT,
+        "flow": run.flow,
+        "lab": run.lab,
+        "run_id": run.run_id,
+        "verdict": run.verdict.value,
+        "sentence": run.sentence,
+        "counts": counts,
+        "started_ns": run.started_ns,
+        "seconds": run.seconds,
+        "error": run.error,
+        "again": run.again,
+        "parameters": dict(run.parameters),
+        "versions": dict(run.versions),
+        "seeds": dict(run.seeds),
+        "machine": run.machine,
+        "topology": run.topology,
+        "load_tests": [_described_test(test) for test in run.load_tests],
+    }
+
+
+def _described_test(test: LoadTestResult) -> dict[str, Any]:
+    """All of a load test but its tables."""
+    kept = {name: getattr(test, name) for name in test.__dataclass_fields__ if name not in ("requests", "shares")}
+    return {**kept, "verdict": test.verdict.value, "statistics": dict(test.statistics)}
+
+
+def load_run(path: Path) -> Run:
+    """A run as it was saved. Raises InputError when the directory is not a run, or one of a newer format."""
+    import pandas
+
+    path = Path(path)
+    try:
+        described = json.loads((path / "run.json").read_text())
+    except (OSError, ValueError) as error:
+        raise InputError(str(path), "is not a run", str(error), "name a directory with a run.json") from error
+    if described.get("format") != FORMAT:
+        raise InputError(str(path), f"has format {described.get('format')}, this version reads {FORMAT}")
+    tables = {
+        name: pandas.read_parquet(path / f"{name}.parquet")
+        for name in ("checks", "steps", "points", "requests", "timeline")
+    }
+    return Run(
+        flow=described["flow"],
+        lab=described["lab"],
+        run_id=described["run_id"],
+        started_ns=described["started_ns"],
+        seconds=described["seconds"],
+        checks=frames.checks_of(tables["checks"], _evidence(path / "evidence")),
+        steps=frames.steps_of(tables["steps"]),
+        load_tests=tuple(
+            replace(
+                _load_test(test),
+                requests=frames.request_columns(tables["requests"], test["name"]),
+                shares=frames.shares_of(tables["points"], test["name"]),
+            )
+            for test in described["load_tests"]
+        ),
+        timeline=frames.timeline_of(tables["timeline"]),
+        topology=_topology(described["topology"]),
+        parameters=described["parameters"],
+        versions=described["versions"],
+        seeds=described["seeds"],
+        machine=Machine(**described["machine"]) if described["machine"] else None,
+        again=described["again"],
+        error=described["error"],
+    )
+
+
+def _evidence(folder: Path) -> dict[str, Any]:
+    """By position and id, as checks_of() asks."""
+    found = {}
+    for file in folder.glob("*.json"):
+        saved = json.loads(file.read_text())
+        found[f"{file.name[:3]}-{saved['id']}"] = saved["evidence"]
+    return found
+
+
+def _load_test(described: Mapping[str, Any]) -> LoadTestResult:
+    return LoadTestResult(
+        **{
+            **described,
+            "verdict": Verdict(described["verdict"]),
+            "explanation": tuple(described["explanation"]),
+            "unsaid": tuple(described["unsaid"]),
+            "requests": {},
+        }
+    )
+
+
+def _topology(described: Mapping[str, Any]) -> Topology:
+    lists = ("addresses", "subnets", "prefixes", "pods")
+    hosts = [TopologyHost(**{**host, **{name: tuple(host[name]) for name in lists}}) for host in described["hosts"]]
+    sessions = [TopologySession(**session) for session in described["sessions"]]
+    return Topology(tuple(hosts), tuple(sessions), described["subnets"], described["vip"])

@@ -1,0 +1,151 @@
+"""externalTrafficPolicy, and pods that come and go under it (G24, G26)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from bgplab.errors import LabError
+from bgplab.lab.cluster import DEPLOYMENT, SERVICE
+from bgplab.lab.model import Lab
+from bgplab.lab.shell import Shell
+from bgplab.lab.waiting import Deadline
+from bgplab.observe.pod_move import Move, PodsMoved
+from bgplab.observe.side_by_side import by_name
+from bgplab.spec.model import LabSpec
+from bgplab.steps.hosts import routers_of
+from bgplab.steps.outcome import Outcome
+from bgplab.steps.vip_view import VipView, look_at_vip, wait_for_agreement
+from bgplab.traffic.probe import Plan, Probe, RunningProbe, start_probe
+
+PROBES_PER_SECOND = 100
+#: How long requests are watched after a change has settled.
+WATCHED_SECONDS = 0.5
+
+
+def plan_policy(spec: LabSpec, policy: Literal["Local", "Cluster"] = "Local") -> list[str]:
+    patch = f"""'{{"spec": {{"externalTrafficPolicy": "{policy}"}}}}'"""
+    return [f"kubectl patch svc {spec.cluster.app.name} -p {patch}"]
+
+
+def set_policy(lab: Lab, spec: LabSpec, deadline: Deadline, policy: Literal["Local", "Cluster"] = "Local") -> Outcome:
+    """The Service's externalTrafficPolicy; waits until exactly the nodes that should announce (G24). Repeatable."""
+    app = spec.cluster.app
+    already = look_at_vip(lab, spec).policy == policy
+    if not already:
+        patch = {"spec": {"externalTrafficPolicy": policy}}
+        lab.cluster.patch(SERVICE, app.name, patch, app.namespace, type="strategic")
+    seen = wait_for_agreement(lab, spec, deadline)
+    what = f"{app.name}: externalTrafficPolicy {policy}, announced by {len(seen.due)} nodes"
+    commands = plan_policy(spec, policy)
+    return Outcome.already(what, commands) if already else Outcome.changed(what, commands)
+
+
+def plan_move(spec: LabSpec) -> list[str]:
+    app = spec.cluster.app
+    return [f"kubectl scale deployment {app.name} --replicas {count}" for count in (app.replicas - 1, app.replicas)]
+
+
+def move_pods(lab: Lab, spec: LabSpec, deadline: Deadline) -> Outcome:
+    """Scale the application down by one and back while requests run from every router (G26).
+
+    The evidence is a PodsMoved. On the way out, also after a fault, the application has its pods again.
+    """
+    app = spec.cluster.app
+    before = wait_for_agreement(lab, spec, deadline)
+    if app.replicas < 2:
+        return Outcome.already(f"{app.name} has one pod only: there is nothing to take away", [])
+    if before.policy != "Local":
+        raise LabError(f"{app.name} has externalTrafficPolicy {before.policy}; pods are moved under Local (G24)")
+    url = f"http://{before.vip}/" if app.port == 80 else f"http://{before.vip}:{app.port}/"
+    routers = routers_of(lab, spec)
+    clocks = by_name(_clock_offset_ns, routers)
+    steady = Plan(url, rate=PROBES_PER_SECOND, connect_timeout=1.0, read_timeout=1.0)
+    running: dict[str, RunningProbe] = by_name(lambda router: start_probe(router, steady), routers)
+    changes: list[Change] = []
+    try:
+        _down_and_back(lab, spec, deadline, changes)
+    finally:
+        probes = by_name(lambda probe: probe.stop(), running)
+    evidence = moved(changes, probes, clocks, spec)
+    slowest = max(change.settled_seconds for change in changes)
+    return Outcome.changed(
+        f"{app.name} scaled to {app.replicas - 1} and back to {app.replicas}, settled within {slowest:.2f} s;"
+        f" {evidence.failed} of {evidence.requests} requests failed",
+        plan_move(spec),
+        evidence=[evidence],
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One scaling: what stood when it had settled, and when (wall clock here, nanoseconds)."""
+
+    replicas: int
+    view: VipView
+    began_ns: int
+    settled_ns: int
+
+    @property
+    def settled_seconds(self) -> float:
+        return (self.settled_ns - self.began_ns) / 1e9
+
+
+def _down_and_back(lab: Lab, spec: LabSpec, deadline: Deadline, changes: list[Change]) -> None:
+    replicas = spec.cluster.app.replicas
+    try:
+        changes.append(_scale(lab, spec, replicas - 1, deadline))
+        time.sleep(WATCHED_SECONDS)
+    finally:
+        changes.append(_scale(lab, spec, replicas, deadline))
+    time.sleep(WATCHED_SECONDS)
+
+
+def _scale(lab: Lab, spec: LabSpec, replicas: int, deadline: Deadline) -> Change:
+    app, began = spec.cluster.app, time.time_ns()
+    lab.cluster.patch(DEPLOYMENT, app.name, {"spec": {"replicas": replicas}}, app.namespace)
+    view = wait_for_agreement(lab, spec, deadline, endpoints=replicas)
+    return Change(replicas, view, began, time.time_ns())
+
+
+def moved(changes: list[Change], probes: Mapping[str, Probe], clocks: Mapping[str, int], spec: LabSpec) -> PodsMoved:
+    """The evidence from what was seen. clocks: each router's clock less ours, in nanoseconds."""
+    names = {node.address: node.name for node in spec.cluster.nodes}
+    moves = []
+    for number, change in enumerate(changes):
+        until = changes[number + 1].began_ns if number + 1 < len(changes) else None
+        for router, probe in probes.items():
+            announcing = sorted(names.get(hop, str(hop)) for hop in change.view.paths[router])
+            failed = _failed_between(probe, change.settled_ns + clocks[router], until and until + clocks[router])
+            moves.append(
+                Move(
+                    change.replicas,
+                    router,
+                    tuple(sorted(change.view.serving)),
+                    tuple(announcing),
+                    change.settled_seconds,
+                    failed,
+                )
+            )
+    requests = sum(len(probe) for probe in probes.values())
+    failed = sum(probe.errors.total() - probe.errors["interrupted"] for probe in probes.values())
+    return PodsMoved(tuple(moves), requests, failed)
+
+
+def _failed_between(probe: Probe, since_ns: int, until_ns: int | None) -> int:
+    """Requests that began in this time and failed; the ones that our own stop interrupted do not count."""
+    rows = zip(probe.columns["start_ns"], probe.columns["error"], strict=True)
+    return sum(
+        1
+        for start, error in rows
+        if error and error != "interrupted" and start >= since_ns and (until_ns is None or start < until_ns)
+    )
+
+
+def _clock_offset_ns(host: Shell) -> int:
+    """A host's clock less ours: VMs drift, and the prober's times are the host's."""
+    before = time.time_ns()
+    there = int(host.run(["date", "+%s%N"]).stdout)
+    return there - (before + time.time_ns()) // 2

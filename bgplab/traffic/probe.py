@@ -1,0 +1,312 @@
+"""Run the prober on a host or in a pod and bring its records home; a curl loop stands in where Python is missing."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import shlex
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from bgplab.errors import LabError
+from bgplab.lab.cluster import Cluster
+from bgplab.lab.shell import Completed, Running, Shell
+from bgplab.traffic import prober
+
+if TYPE_CHECKING:
+    import pandas
+
+SOURCE = Path(prober.__file__)
+NO_SUCH_COMMAND = (126, 127)
+COLUMNS = prober.COLUMNS
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What to send; the prober's options. 0 is no limit (requests, rate, duration) or the default (concurrency)."""
+
+    url: str
+    requests: int = 0
+    concurrency: int = 0
+    rate: float = 0.0
+    duration: float = 0.0
+    source_ports: str = "kernel"
+    source_addresses: tuple[str, ...] = ()
+    connect_timeout: float = 2.0
+    read_timeout: float = 5.0
+    host_header: str = ""
+    seed: int = 0
+
+    def arguments(self) -> list[str]:
+        """The prober's command line, without what is its default anyway."""
+        given = [f"--url={self.url}"]
+        for name in ("requests", "concurrency", "rate", "duration", "source_ports", "connect_timeout", "read_timeout"):
+            if getattr(self, name) != Plan.__dataclass_fields__[name].default:
+                given.append(f"--{name.replace('_', '-')}={getattr(self, name)}")
+        given += [f"--source-address={address}" for address in self.source_addresses]
+        given += [f"--host-header={self.host_header}"] if self.host_header else []
+        return given + ([f"--seed={self.seed}"] if self.seed else [])
+
+    @property
+    def longest_seconds(self) -> float:
+        """No run takes longer, even when every connection times out."""
+        each = self.connect_timeout + self.read_timeout
+        if self.duration:
+            return self.duration + each + 10
+        if self.rate:
+            return self.requests / self.rate + each + 10
+        return math.ceil(self.requests / (self.concurrency or 32)) * each + 10
+
+
+@dataclass(frozen=True)
+class Probe:
+    """What one prober run measured: one record per connection, as columns.
+
+    where: the host or pod. columns: by name (prober.COLUMNS: `start_ns` wall clock, `*_us` latencies in microseconds),
+    in order of completion. summary: the prober's own. method: `curl` where Python was missing, and the note says so.
+    """
+
+    where: str
+    command: str
+    columns: Mapping[str, Sequence[Any]]
+    summary: Mapping[str, Any] = field(default_factory=dict)
+    header: Mapping[str, Any] = field(default_factory=dict)
+    method: Literal["prober", "curl"] = "prober"
+    note: str = ""
+
+    def __len__(self) -> int:
+        return len(self.columns["sequence"])
+
+    @cached_property
+    def frame(self) -> pandas.DataFrame:
+        """The records as a DataFrame, one row per connection, ordered by sequence."""
+        import pandas
+
+        return pandas.DataFrame(dict(self.columns)).sort_values("sequence", ignore_index=True)
+
+    @property
+    def answered(self) -> int:
+        """Connections with a whole 2xx answer."""
+        return sum(1 for error in self.columns["error"] if not error)
+
+    @property
+    def errors(self) -> Counter[str]:
+        """How many of each error class; empty when all were answered."""
+        return Counter(error for error in self.columns["error"] if error)
+
+    @property
+    def backends(self) -> Counter[str]:
+        """Whole answers by the pod that gave them."""
+        rows = zip(self.columns["backend"], self.columns["error"], strict=True)
+        return Counter(backend for backend, error in rows if backend is not None and not error)
+
+    @property
+    def seen_addresses(self) -> Counter[str]:
+        """Client addresses as the pods saw them, without ports."""
+        return Counter(remote.rpartition(":")[0] for remote in self.columns["remote_address"] if remote is not None)
+
+    @property
+    def source_addresses(self) -> tuple[str, ...]:
+        """The local addresses used."""
+        return tuple(sorted({address for address in self.columns["source_address"] if address is not None}))
+
+
+class RecordsError(LabError):
+    """The prober's output is not whole, or contradicts itself: nothing is concluded from it."""
+
+    def __init__(self, where: str, what: str) -> None:
+        self.where, self.what = where, what
+        super().__init__(f"{where}: the prober's records cannot be trusted: {what}")
+
+
+def probe(host: Shell, plan: Plan) -> Probe:
+    """Probe from a host. Raises LabError when the host cannot be reached or the prober did not do its work."""
+    argv = ["python3", _put(host), *plan.arguments()]
+    done = host.run(argv, timeout=plan.longest_seconds, check=False)
+    if done.exit_status in NO_SUCH_COMMAND:
+        script = curl_script(plan)
+        by_curl = host.run(["sh", "-c", script], timeout=_curl_seconds(plan), check=False)
+        return parse_curl(by_curl, host.name, plan)
+    return parse(done, host.name)
+
+
+def probe_from_pod(
+    cluster: Cluster, pod: str, plan: Plan, *, namespace: str = "default", container: str | None = None
+) -> Probe:
+    """Probe from a pod by exec; the prober goes in by standard input, so nothing is left in the pod."""
+    where = f"{namespace}/{pod}"
+    done = cluster.exec(
+        pod,
+        ["python3", "-", *plan.arguments()],
+        namespace=namespace,
+        container=container,
+        stdin=SOURCE.read_text(),
+        timeout=plan.longest_seconds,
+        check=False,
+    )
+    if done.exit_status in NO_SUCH_COMMAND:
+        by_curl = cluster.exec(
+            pod,
+            ["sh", "-c", curl_script(plan)],
+            namespace=namespace,
+            container=container,
+            timeout=_curl_seconds(plan),
+            check=False,
+        )
+        return parse_curl(by_curl, where, plan)
+    return parse(done, where)
+
+
+@dataclass(frozen=True, slots=True)
+class RunningProbe:
+    """A prober that is at work, across an event."""
+
+    host: str
+    running: Running
+
+    def stop(self) -> Probe:
+        """End it as Ctrl-C does, and return what was measured; open connections are recorded as `interrupted`."""
+        return parse(self.running.stop(), self.host)
+
+    def wait(self, timeout: float) -> Probe:
+        return parse(self.running.wait(timeout), self.host)
+
+
+def start_probe(host: Shell, plan: Plan, on_line: Callable[[str], None] | None = None) -> RunningProbe:
+    """Start a prober in the background: with a rate and no number of requests it goes on until stopped."""
+    return RunningProbe(host.name, host.start(["python3", _put(host), *plan.arguments()], on_line=on_line))
+
+
+def _put(host: Shell) -> str:
+    """The prober's path on the host, named by its content, so that it is sent once and a new version is sent again."""
+    content = SOURCE.read_bytes()
+    path = f"/tmp/bgp-lab-prober-{hashlib.sha256(content).hexdigest()[:12]}.py"
+    if host.run(["test", "-f", path], check=False).exit_status != 0:
+        host.put(content, path)
+    return path
+
+
+def parse(done: Completed, where: str) -> Probe:
+    """The prober's output. Raises RecordsError unless header, every record and a summary that agrees are there."""
+    if done.exit_status != 0:
+        said = (done.stderr.strip() or done.stdout.strip())[-400:]
+        raise RecordsError(where, f"it ended with status {done.exit_status}: {said}")
+    lines = done.stdout.splitlines()
+    if len(lines) < 2:
+        raise RecordsError(where, f"{len(lines)} lines, but header and summary are two")
+    try:
+        header, summary = json.loads(lines[0]), json.loads(lines[-1])["summary"]
+        # one parse for all rows: a third of the time of one per line
+        rows = json.loads("[" + ",".join(lines[1:-1]) + "]")
+    except (ValueError, KeyError, TypeError) as error:
+        raise RecordsError(where, f"a line is not what it should be ({error})") from error
+    if header.get("columns") != list(COLUMNS):
+        raise RecordsError(where, f"its columns are {header.get('columns')}")
+    if any(not isinstance(row, list) or len(row) != len(COLUMNS) for row in rows):
+        raise RecordsError(where, "a record has the wrong number of columns")
+    if not len(rows) == summary["recorded"] == summary["started"]:
+        told = f"{summary['started']} started, {summary['recorded']} recorded, {len(rows)} arrived"
+        raise RecordsError(where, told)
+    if sorted(row[0] for row in rows) != list(range(len(rows))):
+        raise RecordsError(where, "sequence numbers are missing or doubled")
+    columns = dict(zip(COLUMNS, (list(column) for column in zip(*rows, strict=True)), strict=True)) if rows else _none()
+    return Probe(where, shlex.join(done.argv), columns, summary, header)
+
+
+def _none() -> dict[str, list[Any]]:
+    return {name: [] for name in COLUMNS}
+
+
+CURL_FIELDS = "%{time_connect}\t%{time_starttransfer}\t%{time_total}\t%{local_ip}\t%{local_port}\t%{http_code}"
+CURL_ERRORS = {18: "short", 52: "short", 56: "reset", 55: "reset", 1: "malformed", 8: "malformed", 45: "address_in_use"}
+
+
+def curl_script(plan: Plan) -> str:
+    """A POSIX sh loop around curl, a tab-separated line per connection, at most `concurrency` at a time.
+
+    Raises LabError for what such a loop cannot do: rates, durations, chosen source ports.
+    """
+    if plan.rate or plan.duration or plan.source_ports != "kernel" or not plan.requests:
+        raise LabError("without python3 there is only a curl loop: it can do a number of requests, nothing else")
+    limit = plan.connect_timeout + plan.read_timeout
+    curl = ["curl", "-sS", "--connect-timeout", f"{plan.connect_timeout:g}", "--max-time", f"{limit:g}"]
+    curl += ["--interface", plan.source_addresses[0]] if plan.source_addresses else []
+    curl += ["-H", f"Host: {plan.host_header}"] if plan.host_header else []
+    curl += ["-w", f"\\n{CURL_FIELDS}", plan.url]
+    return f"""
+one() {{
+  now=$(date +%s%N 2>/dev/null); case "$now" in *[!0-9]*) now=$(date +%s)000000000;; esac
+  out=$({shlex.join(curl)} 2>&1); status=$?
+  name=$(printf '%s\\n' "$out" | sed -n 's/^Hostname: *//p' | head -n 1 | tr -d '\\t\\r')
+  seen=$(printf '%s\\n' "$out" | sed -n 's/^RemoteAddr: *//p' | head -n 1 | tr -d '\\t\\r')
+  said=$(printf '%s\\n' "$out" | sed -n 's/^curl: *//p' | head -n 1 | tr -d '\\t\\r')
+  printf '%s\\t%s\\t%s\\t%s\\t%s\\t%s\\t%s\\n' "$1" "$now" "$status" "$name" "$seen" "$said" \\
+    "$(printf '%s\\n' "$out" | tail -n 1)"
+}}
+i=0
+while [ $i -lt {plan.requests} ]; do
+  one $i & i=$((i+1))
+  [ $((i % {plan.concurrency or 32})) -eq 0 ] && wait
+done
+wait
+"""
+
+
+def parse_curl(done: Completed, where: str, plan: Plan) -> Probe:
+    """The curl loop's lines as a Probe. Raises RecordsError when a record is missing."""
+    columns = _none()
+    for line in done.lines:
+        parts = line.split("\t")
+        if len(parts) != 12:
+            raise RecordsError(where, f"a line of the curl loop is not one: {line[:120]!r}")
+        for name, value in zip(COLUMNS, _curl_record(parts), strict=True):
+            columns[name].append(value)
+    if sorted(columns["sequence"]) != list(range(plan.requests)):
+        told = f"{plan.requests} requested, {len(columns['sequence'])} recorded; {done.stderr.strip()[-200:]}"
+        raise RecordsError(where, told)
+    note = f"{where} has no python3: curl was used, one process per connection; latencies are curl's own"
+    summary = {"started": plan.requests, "recorded": plan.requests, "seconds": done.seconds}
+    return Probe(where, f"curl {plan.url}  # x {plan.requests}", columns, summary, method="curl", note=note)
+
+
+def _curl_record(parts: Sequence[str]) -> tuple[Any, ...]:
+    sequence, start, status, name, seen, said, connect, first, total, address, port, code = parts
+    connected = float(connect or 0) > 0
+    error = _curl_error(int(status), said, connected)
+    if not error and not 200 <= int(code or 0) <= 299:
+        error = "status"
+    return (
+        int(sequence),
+        int(start),
+        _microseconds(connect),
+        _microseconds(first),
+        _microseconds(total) or 0,
+        address or None,
+        int(port) if port.isdigit() and int(port) > 0 else None,
+        name or None,
+        seen or None,
+        int(code) if code.isdigit() and int(code) else None,
+        error,
+    )
+
+
+def _microseconds(seconds: str) -> int | None:
+    return round(float(seconds) * 1e6) if seconds and float(seconds) > 0 else None
+
+
+def _curl_error(status: int, said: str, connected: bool) -> str:
+    if status == 28:
+        return "timeout_read" if connected else "timeout_connect"
+    if status == 7:
+        unreachable = "No route" in said or "unreachable" in said
+        return "unreachable" if unreachable else "refused"
+    return CURL_ERRORS.get(status, f"errno_curl_{status}") if status else ""
+
+
+def _curl_seconds(plan: Plan) -> float:
+    return plan.longest_seconds + plan.requests * 0.05

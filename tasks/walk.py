@@ -1,0 +1,187 @@
+"""One walk through the guide: the open lab, what was done and seen so far, and how to do and judge one step.
+
+Plain Python; Prefect is in the tasks beside it. Deliberately no dataclass: Prefect looks into data classes that are
+handed to tasks and copies what it finds.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import time
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from typing import Any
+
+from bgplab.backends.registry import Backend, Standing
+from bgplab.checks.all import all_checks
+from bgplab.checks.finding import Verdict, skipped
+from bgplab.checks.stages import later, number, reached
+from bgplab.errors import LabError
+from bgplab.judge import Context, stage_of
+from bgplab.judge import run as judge
+from bgplab.lab.directory import lab_lock
+from bgplab.lab.model import Lab
+from bgplab.lab.opening import open_lab
+from bgplab.lab.waiting import Deadline
+from bgplab.results.record import CheckResult, StepResult, TimelineEvent
+from bgplab.spec.model import LabSpec
+from bgplab.steps.all import STEPS
+from bgplab.steps.outcome import Outcome, Step
+
+Say = Callable[[str], None]
+
+FIRST, LAST = "G01", "G30"
+STEP_DEADLINE_SECONDS = 30.0
+LOCK_PATIENCE_SECONDS = 600.0
+
+
+class Walk:
+    """Grows as steps are done. stage: the last step behind the lab; `stood_at`: where it was when the walk began."""
+
+    def __init__(self, spec: LabSpec, name: str, backend: Backend, *, until: str = LAST, say: Say = print) -> None:
+        self.spec, self.name, self.until, self.say = spec, name, until, say
+        self.context = Context()
+        self.checks: list[CheckResult] = []
+        self.steps: list[StepResult] = []
+        self.timeline: list[TimelineEvent] = []
+        self.started_ns = time.time_ns()
+        self.stage = "G00"
+        self.stood_at = "G00"
+        self.error = ""
+        self._backend = backend
+        self._standing: Standing | None = None
+        self._lab: Lab | None = None
+        self._closing = ExitStack()
+
+    @property
+    def lab(self) -> Lab:
+        if self._lab is None:
+            raise LabError("the lab has not been provisioned in this run")
+        return self._lab
+
+    @property
+    def is_open(self) -> bool:
+        return self._lab is not None
+
+    def wants(self, step: str) -> bool:
+        """Whether a step is part of this walk (`--until`), and nothing has broken it off before."""
+        return number(step) <= number(self.until)
+
+    def provision(self, holder: str) -> None:
+        """G01: the lock on the name, the lab itself, and where it stands. A retry takes up what is there."""
+        started = time.monotonic()
+        if self._standing is None:
+            self._closing.enter_context(
+                lab_lock(self.name, holder, patience_seconds=LOCK_PATIENCE_SECONDS, say=self.say)
+            )
+            self._standing = self._backend.up(self.spec, self.name, holder=holder, say=self.say)
+        standing = self._standing
+        self._lab = open_lab(standing.access)
+        self.stood_at = stage_of(self.lab, self.spec) if standing.already else "G00"
+        self.stage = later("G01", self.stood_at)
+        where = f"it stands at {self.stood_at}" if standing.already else "brought up"
+        self._keep_step(
+            StepResult(
+                "G01",
+                "provision",
+                "already" if standing.already else "changed",
+                f"lab {self.name}: {', '.join(standing.access.hosts)} ({where})",
+                time.monotonic() - started,
+                tuple(self._backend.plan(self.spec, self.name)),
+            )
+        )
+
+    def do(self, id: str, **options: Any) -> Outcome:
+        """Do one step; its outcome, commands and time are kept. Raises what the step raises (a retry may follow)."""
+        step: Step = STEPS[id]
+        started = time.monotonic()
+        try:
+            outcome = step.do(self.lab, self.spec, Deadline.after(STEP_DEADLINE_SECONDS), **options)
+        except Exception as fault:
+            plan = tuple(step.plan(self.spec))
+            self._keep_step(StepResult(id, step.title, "failed", str(fault), time.monotonic() - started, plan))
+            raise
+        for observation in outcome.evidence:
+            self.context.keep(observation)
+        if outcome.propagation_seconds is not None:
+            self.context.measured(outcome.propagation_seconds)
+        self._keep_step(
+            StepResult(id, step.title, outcome.outcome, outcome.what, time.monotonic() - started, outcome.commands)
+        )
+        self.stage = later(self.stage, id)
+        return outcome
+
+    def judge(self, step: str) -> list[CheckResult]:
+        """Judge every observation that follows a step, up to the next one; results are kept."""
+        ids = [id for id in ids_after(step) if number(id) <= number(self.until)]
+        here = contextvars.copy_context()  # verdicts fall in other threads, which know nothing of this task
+
+        def tell(result: CheckResult) -> None:
+            here.copy().run(self._tell, result)
+
+        results = judge(self.lab, self.spec, ids, self.stage, self.context, on_result=tell)
+        self.checks = [check for check in self.checks if check.id not in ids] + results
+        return results
+
+    def give_up(self, fault: BaseException) -> None:
+        """Nothing further can be done: the rest is skipped, naming why, and the run has failed."""
+        self.error = str(fault) or type(fault).__name__
+        judged = {result.id for result in self.checks}
+        for id, check in all_checks().items():
+            if id not in judged and number(id) <= number(self.until):
+                self.checks.append(
+                    CheckResult.of(id, check.title, skipped(f"not reached: {self.error.splitlines()[0]}"))
+                )
+
+    def leave(self, *, keep: bool) -> str:
+        """Let go of the lab; what is left standing, in a sentence."""
+        try:
+            if self._standing is None:
+                return "no lab was brought up"
+            if not self._standing.ours:
+                return f"lab {self.name} stands as before"
+            if keep:
+                self._standing.keep()
+                self._standing.release()
+                return f"lab {self.name} stands on (take it down: bgp-lab down --name {self.name})"
+            self._standing.down()
+            return f"lab {self.name} is gone"
+        finally:
+            self._closing.close()
+
+    def event(self, kind: str, subject: str, detail: str = "") -> None:
+        self.timeline.append(TimelineEvent(time.time_ns(), "step", kind, subject, detail))
+
+    def _keep_step(self, result: StepResult) -> None:
+        self.steps = [step for step in self.steps if step.id != result.id] + [result]
+        self.event(f"step_{result.outcome}", result.id, result.detail)
+        self.say(f"{result.id}  {result.title}: {result.detail} ({result.outcome}, {result.seconds:.2f} s)")
+
+    def _tell(self, result: CheckResult) -> None:
+        self.event(f"check_{result.verdict.value}", result.id, result.reason)
+        self.say(f"  {MARKS[result.verdict]} {result.id}  {result.title}: {result.reason}")
+
+
+MARKS: Mapping[Verdict, str] = {
+    Verdict.HOLDS: "✔",
+    Verdict.FAILS: "✘",
+    Verdict.INCONCLUSIVE: "?",
+    Verdict.SKIPPED: "–",
+}
+
+
+def ids_after(step: str) -> list[str]:
+    """Ids of the checks that are judged once a step is done: those from it up to the next step."""
+    steps = [FIRST, *STEPS]
+    following = [other for other in steps if number(other) > number(step)]
+    end = number(following[0]) if following else number(LAST) + 1
+    return [id for id in all_checks() if number(step) <= number(id) < end]
+
+
+def passed(results: list[CheckResult], stage: str) -> bool:
+    """Whether every observation up to a stage holds; a skipped one counts only when its stage has passed."""
+    return all(
+        result.verdict is Verdict.HOLDS or (result.verdict is Verdict.SKIPPED and result.superseded_by is not None)
+        for result in results
+        if reached(stage, result.id)
+    )

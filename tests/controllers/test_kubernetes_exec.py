@@ -1,0 +1,75 @@
+"""Commands in pods over the Cluster seam."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from bgplab.errors import CommandFailed, LabError
+from bgplab.lab.cluster import POD, ApiError, Cluster
+
+
+@pytest.fixture
+def pod_cluster(bare_cluster: Cluster) -> Cluster:
+    """A cluster with the running pod `web`."""
+    bare_cluster.create(
+        {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {"name": "web", "namespace": "default"},
+            "spec": {"nodeName": "k8s-w1", "containers": [{"name": "web", "image": "traefik/whoami"}]},
+        }
+    )
+    running = {"name": "web", "ready": True, "restartCount": 0, "image": "traefik/whoami", "imageID": ""}
+    running["state"] = {"running": {"startedAt": "2026-01-01T00:00:00Z"}}
+    bare_cluster.patch(
+        POD, "web", {"status": {"phase": "Running", "containerStatuses": [running]}}, "default", subresource="status"
+    )
+    return bare_cluster
+
+
+def test_output_and_errors_are_kept_apart(pod_cluster: Cluster):
+    done = pod_cluster.exec("web", ["sh", "-c", "echo out; echo err >&2"])
+    assert (done.exit_status, done.stdout, done.stderr) == (0, "out\n", "err\n")
+
+
+def test_a_failing_command_raises_with_what_it_said(pod_cluster: Cluster):
+    with pytest.raises(CommandFailed) as failed:
+        pod_cluster.exec("web", ["sh", "-c", "echo no such route >&2; exit 28"])
+    assert failed.value.command_status == 28
+    assert "no such route" in str(failed.value)
+
+
+def test_unchecked_the_exit_status_is_returned(pod_cluster: Cluster):
+    assert pod_cluster.exec("web", ["sh", "-c", "exit 7"], check=False).exit_status == 7
+
+
+def test_input_is_read_to_its_end(pod_cluster: Cluster):
+    assert pod_cluster.exec("web", ["wc", "-c"], stdin="hello").stdout.strip() == "5"
+
+
+def test_large_output_arrives_whole(pod_cluster: Cluster):
+    done = pod_cluster.exec("web", ["sh", "-c", "yes | head -c 3000000"])
+    assert len(done.stdout) == 3_000_000
+
+
+def test_words_with_blanks_and_signs_are_kept(pod_cluster: Cluster):
+    assert pod_cluster.exec("web", ["printf", "%s|", "a b", "c&d=e", "ü"]).stdout == "a b|c&d=e|ü|"
+
+
+def test_a_time_limit_ends_the_wait(pod_cluster: Cluster):
+    started = time.monotonic()
+    with pytest.raises(LabError, match=r"did not end within 0\.2 s"):
+        pod_cluster.exec("web", ["sleep", "60"], timeout=0.2)
+    assert time.monotonic() - started < 2
+
+
+def test_a_missing_pod_is_a_refusal(pod_cluster: Cluster):
+    with pytest.raises(ApiError) as refusal:
+        pod_cluster.exec("nobody", ["true"])
+    assert refusal.value.code == 404
+
+
+def test_logs_are_text(pod_cluster: Cluster):
+    assert pod_cluster.logs("web") == "said by web\n"

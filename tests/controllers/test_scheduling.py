@@ -1,0 +1,115 @@
+"""Where pods go, from literals; messages are kube-scheduler's."""
+
+from __future__ import annotations
+
+import pytest
+
+from bgplab.backends.embedded.controllers.scheduling import node_name_affinity, pinned_node, place
+
+
+def a_node(name: str, *, ready: bool = True, **spec):
+    return {
+        "metadata": {"name": name, "labels": {"kubernetes.io/hostname": name, "zone": name[-1]}},
+        "spec": spec,
+        "status": {"conditions": [{"type": "Ready", "status": str(ready)}]},
+    }
+
+
+def a_pod(name: str = "new", node: str | None = None, labels=None, **spec):
+    return {
+        "metadata": {"name": name, "namespace": "default", "uid": name, "labels": labels or {}},
+        "spec": {**spec, **({"nodeName": node} if node else {})},
+    }
+
+
+def apart(key: str = "kubernetes.io/hostname"):
+    """Required anti-affinity to pods labelled app=webpod, as the guide's Deployment has it."""
+    term = {"labelSelector": {"matchLabels": {"app": "webpod"}}, "topologyKey": key}
+    return {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [term]}}
+
+
+WEBPOD = {"app": "webpod"}
+NODES = [a_node("ctr"), a_node("w0"), a_node("w1")]
+
+
+def test_replicas_with_anti_affinity_take_one_node_each():
+    pods = []
+    for number in range(3):
+        pod = a_pod(f"webpod-{number}", labels=WEBPOD, affinity=apart())
+        node = place(pod, NODES, pods).node
+        pods.append({**pod, "spec": {**pod["spec"], "nodeName": node}})
+    assert sorted(pod["spec"]["nodeName"] for pod in pods) == ["ctr", "w0", "w1"]
+
+
+def test_a_fourth_replica_finds_no_node_and_says_why():
+    pods = [a_pod(f"webpod-{node}", node, WEBPOD) for node in ("ctr", "w0", "w1")]
+    placement = place(a_pod(labels=WEBPOD, affinity=apart()), NODES, pods)
+    assert placement.node is None
+    assert placement.message == (
+        "0/3 nodes are available: 3 node(s) didn't match pod anti-affinity rules. "
+        "preemption: 0/3 nodes are available: 3 No preemption victims found for incoming pod."
+    )
+
+
+def test_existing_pods_keep_a_newcomer_away():
+    pods = [a_pod("loner", "ctr", {}, affinity=apart())]
+    placement = place(a_pod(labels=WEBPOD), NODES[:1], pods)
+    assert "1 node(s) didn't satisfy existing pods anti-affinity rules" in placement.message
+
+
+def test_anti_affinity_spans_a_topology_domain():
+    nodes = [a_node("a1"), a_node("b1"), a_node("c2")]
+    pods = [a_pod("other", "a1", WEBPOD)]
+    assert place(a_pod(labels=WEBPOD, affinity=apart("zone")), nodes, pods).node == "c2"
+
+
+def test_anti_affinity_does_not_look_into_other_namespaces():
+    other = a_pod("other", "ctr", WEBPOD)
+    other["metadata"]["namespace"] = "elsewhere"
+    assert place(a_pod(labels=WEBPOD, affinity=apart()), NODES[:1], [other]).node == "ctr"
+
+
+def test_several_reasons_are_counted_and_sorted():
+    taint = {"key": "node-role.kubernetes.io/control-plane", "effect": "NoSchedule"}
+    nodes = [a_node("ctr", taints=[taint]), a_node("w0"), a_node("w1")]
+    pods = [a_pod("one", "w1", WEBPOD)]
+    pod = a_pod(labels=WEBPOD, affinity=apart(), nodeSelector={"kubernetes.io/hostname": "w1"})
+    assert place(pod, nodes, pods).message == (
+        "0/3 nodes are available: 1 node(s) didn't match Pod's node affinity/selector, "
+        "1 node(s) didn't match pod anti-affinity rules, "
+        "1 node(s) had untolerated taint {node-role.kubernetes.io/control-plane: }. "
+        "preemption: 0/3 nodes are available: 1 No preemption victims found for incoming pod, "
+        "2 Preemption is not helpful for scheduling."
+    )
+
+
+@pytest.mark.parametrize(
+    ("node", "text"),
+    [
+        (a_node("ctr", ready=False), "1 node(s) had untolerated taint {node.kubernetes.io/not-ready: }"),
+        (a_node("ctr", unschedulable=True), "1 node(s) were unschedulable"),
+    ],
+)
+def test_a_node_that_takes_no_pods_is_avoided(node, text):
+    assert text in place(a_pod(), [node], []).message
+
+
+def test_a_toleration_opens_a_tainted_node():
+    taint = {"key": "gpu", "value": "yes", "effect": "NoSchedule"}
+    pod = a_pod(tolerations=[{"key": "gpu", "value": "yes", "effect": "NoSchedule"}])
+    assert place(pod, [a_node("ctr", taints=[taint])], []).node == "ctr"
+
+
+def test_a_daemon_pod_goes_to_its_node_only():
+    pod = a_pod(affinity={"nodeAffinity": node_name_affinity("w1")})
+    assert place(pod, NODES, []).node == "w1"
+    assert pinned_node(pod) == "w1"
+
+
+def test_without_nodes_the_message_says_so():
+    assert place(a_pod(), [], []).message == "no nodes available to schedule pods"
+
+
+def test_pods_go_where_fewest_are():
+    pods = [a_pod("one", "ctr"), a_pod("two", "w0")]
+    assert place(a_pod(), NODES, pods).node == "w1"

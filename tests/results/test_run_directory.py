@@ -1,0 +1,118 @@
+import json
+from dataclasses import replace
+from ipaddress import IPv4Address
+
+import pandas
+import pytest
+from example_run import example_checks, example_run, hostile_run
+
+from bgplab.checks.finding import Verdict
+from bgplab.errors import InputError
+from bgplab.results import directory, frames
+from bgplab.results.directory import load_run, new_run_id, save_run
+
+
+@pytest.fixture
+def saved(tmp_path):
+    return save_run(tmp_path, example_run(), {"report.html": "<p>hello"})
+
+
+def test_a_run_has_its_place_by_flow_lab_and_id(tmp_path, saved):
+    assert saved == tmp_path / "bgp-lab" / "guide" / "20261124T173012Z-1a2b3c"
+    assert (saved / "report.html").read_text() == "<p>hello"
+
+
+def test_what_is_loaded_is_what_was_saved(saved):
+    loaded, original = load_run(saved), example_run()
+    assert replace(loaded, load_tests=()) == replace(original, load_tests=())
+    for mine, theirs in zip(loaded.load_tests, original.load_tests, strict=True):
+        assert replace(mine, requests={}) == replace(theirs, requests={})
+        assert list(mine.requests["backend"]) == list(theirs.requests["backend"])
+
+
+def test_hostile_texts_are_kept_as_they_are(tmp_path):
+    loaded = load_run(save_run(tmp_path, hostile_run()))
+    assert replace(loaded, load_tests=()) == replace(hostile_run(), load_tests=())
+
+
+def test_nothing_unfinished_is_left_beside_a_run(tmp_path, saved):
+    assert [path.name for path in saved.parent.iterdir()] == [saved.name]
+
+
+def test_a_reader_sees_no_run_while_it_is_written(tmp_path, monkeypatch):
+    seen = []
+    monkeypatch.setattr(directory, "commands_text", lambda run: seen.append(list(tmp_path.glob("*/*/2*"))) or "")
+    save_run(tmp_path, example_run())
+    assert seen == [[]]
+
+
+def test_a_writer_that_breaks_leaves_nothing(tmp_path, monkeypatch):
+    def broken(_run):
+        raise OSError("disk full")
+
+    monkeypatch.setattr(directory, "commands_text", broken)
+    with pytest.raises(OSError, match="disk full"):
+        save_run(tmp_path, example_run())
+    assert list((tmp_path / "bgp-lab" / "guide").iterdir()) == []
+
+
+def test_a_run_is_never_overwritten(tmp_path, saved):
+    with pytest.raises(FileExistsError):
+        save_run(tmp_path, example_run())
+
+
+@pytest.mark.parametrize("name", ["..", "a/b", "", ".hidden", "x" * 101])
+def test_a_name_that_leads_elsewhere_is_refused(tmp_path, name):
+    with pytest.raises(InputError, match="no name for a directory"):
+        save_run(tmp_path, example_run(lab=name))
+
+
+def test_a_directory_that_is_no_run_is_refused(tmp_path):
+    with pytest.raises(InputError, match="is not a run"):
+        load_run(tmp_path)
+
+
+def test_a_newer_format_is_refused(saved):
+    described = json.loads((saved / "run.json").read_text())
+    (saved / "run.json").write_text(json.dumps({**described, "format": 2}))
+    with pytest.raises(InputError, match="has format 2"):
+        load_run(saved)
+
+
+@pytest.mark.parametrize("name", ["requests", "points", "checks", "timeline", "steps"])
+def test_frames_have_their_documented_columns_and_dtypes(saved, name):
+    table = pandas.read_parquet(saved / f"{name}.parquet")
+    documented = {column.name: column.dtype for column in getattr(frames, name.upper())}
+    assert list(table.columns) == list(documented)
+    assert {column: str(table[column].dtype) for column in table}.items() >= {
+        (column, dtype) for column, dtype in documented.items() if dtype not in ("string", "category")
+    }
+
+
+def test_a_run_without_load_tests_has_empty_frames(tmp_path):
+    saved = save_run(tmp_path, example_run(load_tests=(), timeline=(), steps=()))
+    assert len(pandas.read_parquet(saved / "requests.parquet")) == 0
+    assert load_run(saved).load_tests == ()
+
+
+def test_tests_and_points_join_by_name(saved):
+    requests, points = (pandas.read_parquet(saved / f"{name}.parquet") for name in ("requests", "points"))
+    hits = requests.groupby(["test", "node"], observed=True).size()
+    for row in points[(points.kind == "node") & (points.observed > 0)].itertuples():
+        assert hits[(row.test, row.name)] == row.observed
+
+
+def test_evidence_of_any_shape_can_be_kept(tmp_path):
+    odd = {IPv4Address("10.0.0.1"): {Verdict.HOLDS}, "when": float("nan"), "raw": b"\x00"}
+    check = replace(example_checks()[0], evidence=odd)
+    loaded = load_run(save_run(tmp_path, example_run(checks=(check,))))
+    assert loaded.checks[0].evidence == {"10.0.0.1": ["holds"], "when": "nan", "raw": "b'\\x00'"}
+
+
+def test_commands_are_kept_step_by_step(saved):
+    assert "# G01  provision\nbgp-lab up --name guide" in (saved / "commands.txt").read_text()
+
+
+def test_run_ids_sort_by_time():
+    assert new_run_id(1_000_000_000).startswith("20010909T014640Z-")
+    assert new_run_id(1_000_000_000) < new_run_id(1_000_000_001)
