@@ -41,7 +41,7 @@ def exec_command(name: str | None, timeout: float, as_json: bool, host: str, arg
     """Run a command on a lab's host; its exit status becomes this one's."""
     from bgplab.lab.opening import open_lab
 
-    lab = open_lab(_access(the_lab(name), host))
+    lab = open_lab(access_of(the_lab(name), host))
     done = lab.hosts[host].run(without_dashes(argv), timeout=timeout, check=False)
     if as_json:
         print_json(
@@ -59,7 +59,7 @@ def exec_command(name: str | None, timeout: float, as_json: bool, host: str, arg
 @click.argument("argv", nargs=-1, type=click.UNPROCESSED)
 def ssh(name: str | None, host: str, argv: tuple[str, ...]) -> None:
     """Open a shell on a lab's host with OpenSSH, or run a command there."""
-    access = _access(the_lab(name), host)
+    access = access_of(the_lab(name), host)
     if not shutil.which("ssh"):
         from bgplab.errors import MachineError
 
@@ -71,7 +71,7 @@ def ssh(name: str | None, host: str, argv: tuple[str, ...]) -> None:
 @name_option
 def shell(name: str | None) -> None:
     """Open a shell in which the guide can be typed by hand: KUBECONFIG is set, `ssh router` resolves."""
-    access = _access(the_lab(name))
+    access = access_of(the_lab(name))
     with tempfile.TemporaryDirectory(prefix="bgp-lab-shell-") as directory:
         for tool in ("ssh", "scp"):
             path = Path(directory) / tool
@@ -96,11 +96,11 @@ def shell(name: str | None) -> None:
 @click.option("--print", "content", is_flag=True, help="Print the file itself.")
 def kubeconfig(name: str | None, content: bool) -> None:
     """Print the path of a lab's kubeconfig: export KUBECONFIG=$(bgp-lab kubeconfig)."""
-    access = _access(the_lab(name))
+    access = access_of(the_lab(name))
     click.echo(access.kubeconfig.read_text() if content else str(access.kubeconfig))
 
 
-def _access(name: str, host: str | None = None):  # type: ignore[no-untyped-def]
+def access_of(name: str, host: str | None = None):  # type: ignore[no-untyped-def]
     from bgplab.errors import InputError
     from bgplab.lab.directory import access_to, require_record
 

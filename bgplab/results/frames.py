@@ -99,23 +99,34 @@ def frame(columns: Sequence[Column], values: Mapping[str, Sequence[Any]]) -> pan
 
 
 def requests_frame(tests: Iterable[LoadTestResult]) -> pandas.DataFrame:
-    """All tests' connections, one row each."""
+    """All tests' connections, one row each; categories are those of all tests."""
     import pandas
+    from pandas.api.types import union_categoricals
 
-    parts = [
-        frame(REQUESTS, {"test": [test.name] * len(test.requests.get("sequence", ())), **test.requests})
-        for test in tests
-        if len(test.requests.get("sequence", ()))
-    ]
+    parts = [(test.name, test.requests) for test in tests if len(test.requests.get("sequence", ()))]
     if not parts:
         return frame(REQUESTS, {})
-    whole = pandas.concat([part.astype(_plain(part)) for part in parts], ignore_index=True)
-    return whole.astype({column.name: column.dtype for column in REQUESTS})
+    columns: dict[str, Any] = {}
+    for column in REQUESTS:
+        pieces = [_piece(column, name, requests) for name, requests in parts]
+        if column.dtype == "category":
+            columns[column.name] = union_categoricals([piece.array for piece in pieces])
+        else:
+            columns[column.name] = pandas.concat(pieces, ignore_index=True)
+    return pandas.DataFrame(columns)
 
 
-def _plain(part: pandas.DataFrame) -> dict[str, str]:
-    """Categories differ between tests; they are united after the frames are."""
-    return {name: "string" for name, dtype in part.dtypes.items() if str(dtype) == "category"}  # type: ignore[misc]
+def _piece(column: Column, test: str, requests: Mapping[str, Sequence[Any]]) -> pandas.Series:
+    """One column of one test. Text categories are made of `str`, so that those of two tests can be united."""
+    import pandas
+
+    length = len(requests["sequence"])
+    if column.name == "test":
+        return pandas.Series(pandas.Categorical.from_codes([0] * length, categories=pandas.Index([test], dtype=str)))
+    values = requests.get(column.name, [None] * length)
+    if column.dtype == "category":
+        return pandas.Series(values, dtype=str).astype("category").reset_index(drop=True)
+    return pandas.Series(values, dtype=column.dtype).reset_index(drop=True)
 
 
 def points_frame(tests: Iterable[LoadTestResult]) -> pandas.DataFrame:
