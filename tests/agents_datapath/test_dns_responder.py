@@ -23,8 +23,8 @@ WEBPOD = "webpod.default.svc.cluster.local"
 
 @pytest.fixture
 def dns(world: World, cluster: Cluster, stop: threading.Event) -> Iterator[ClusterDns]:
-    kube_dns = service("kube-dns", namespace="kube-system", clusterIP=DNS, type="ClusterIP", ports=[
-        {"name": "dns", "port": 53, "protocol": "UDP"}, {"name": "dns-tcp", "port": 53, "protocol": "TCP"}])  # fmt: skip
+    ports = [{"name": protocol, "port": 53, "protocol": protocol} for protocol in ("UDP", "TCP")]
+    kube_dns = service("kube-dns", namespace="kube-system", clusterIP=DNS, type="ClusterIP", ports=ports)
     cluster.put(kube_dns)
     cluster.serve(*BOTH)
     answering = ClusterDns(IPv4Address(DNS), cluster.informers, stop)  # type: ignore[arg-type]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from ipaddress import IPv4Network
+from ipaddress import IPv4Interface, IPv4Network
 
 from bgplab.backends.embedded.agents.addresses import dns_address
 from bgplab.backends.embedded.agents.bgp.agent import BgpAgent
@@ -15,6 +15,7 @@ from bgplab.backends.embedded.agents.dns import ClusterDns
 from bgplab.backends.embedded.agents.flows import FlowLog
 from bgplab.backends.embedded.controllers.runtime import Informers
 from bgplab.backends.embedded.hosts.switchboard import Host
+from bgplab.backends.embedded.wiring.plan import UPLINK_ADDRESS
 from bgplab.errors import LabError
 from bgplab.lab.cluster import Cluster
 from bgplab.spec.model import ClusterSpec, Node
@@ -37,7 +38,8 @@ class NodeAgents:
 
     def start(self, node: Node, host: Host) -> None:
         native = (self._spec.pod_cidr, *(IPv4Network(other.address) for other in self._spec.nodes))
-        self._data_path.add(NodePath(node.name, node.address, (node.address,), node.pod_cidr, native), host)
+        own = (node.address, node.pod_cidr.network_address + 1, IPv4Interface(UPLINK_ADDRESS).ip)
+        self._data_path.add(NodePath(node.name, node.address, own, node.pod_cidr, native), host)
         self._dns.serve(host)
         self._flows.watch(node.name, host)
         agent = BgpAgent(node.name, host, self._cluster, self._informers, self._stop, self._bgp_workers)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Hashable, Iterable
+from functools import partial
 from typing import Any
 
 from bgplab.backends.embedded.controllers.bgp_node_configs import Plan, peer_configs_of, plan_of
 from bgplab.backends.embedded.controllers.conditions import Condition, with_condition
-from bgplab.backends.embedded.controllers.runtime import Informer, Informers, Worker, key_of
+from bgplab.backends.embedded.controllers.runtime import Informer, Informers, Worker, attempt_all, key_of
 from bgplab.backends.embedded.crds import stored_kind
 from bgplab.lab.cluster import (
     BGP_CLUSTER_CONFIG,
@@ -61,13 +62,22 @@ class BgpOperator:
             informer.subscribe(_when_spec_changes(worker))
 
     def _reconcile(self, _: Hashable) -> None:
+        configs = sorted(self._cluster_configs.list(), key=_age)
+        attempt_all(
+            [
+                *(partial(self._reconcile_config, config) for config in configs),
+                *(partial(self._reconcile_peer_config, peer_config) for peer_config in self._peer_configs.list()),
+            ]
+        )
+
+    def _reconcile_config(self, config: Manifest) -> None:
         overrides = {key_of(manifest)[1]: manifest for manifest in self._overrides.list()}
-        for config in sorted(self._cluster_configs.list(), key=_age):
-            plan = plan_of(config, self._nodes.list(), self._node_configs.list(), overrides)
-            self._carry_out(config, plan)
-            self._write_status(self._cluster_configs, config, self._cluster_config_conditions(config, plan))
-        for peer_config in self._peer_configs.list():
-            self._write_status(self._peer_configs, peer_config, [self._auth_secret_condition(peer_config)])
+        plan = plan_of(config, self._nodes.list(), self._node_configs.list(), overrides)
+        self._carry_out(config, plan)
+        self._write_status(self._cluster_configs, config, self._cluster_config_conditions(config, plan))
+
+    def _reconcile_peer_config(self, peer_config: Manifest) -> None:
+        self._write_status(self._peer_configs, peer_config, [self._auth_secret_condition(peer_config)])
 
     def _carry_out(self, config: Manifest, plan: Plan) -> None:
         for node, spec in plan.wanted.items():

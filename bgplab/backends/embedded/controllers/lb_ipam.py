@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Hashable, Mapping
+from functools import partial
 from ipaddress import ip_address
 from typing import Any
 
@@ -26,7 +27,7 @@ from bgplab.backends.embedded.controllers.ip_allocation import (
     range_of_block,
     used_in,
 )
-from bgplab.backends.embedded.controllers.runtime import Informers, Key, Worker, key_of
+from bgplab.backends.embedded.controllers.runtime import Informers, Key, Worker, attempt_all, key_of
 from bgplab.backends.embedded.crds import release_of, stored_kind
 from bgplab.lab.cluster import LB_POOL, SERVICE, Cluster, Kind, Manifest
 
@@ -83,10 +84,12 @@ class LbIpam:
         }
         self._grants = allocate(parsed, claims.values(), self._before(claims, services))
         in_conflict = conflicts(parsed)
-        for key, manifest in services.items():
-            self._write_service(key, manifest)
-        for pool in parsed:
-            self._write_pool(pools[pool.name], pool, in_conflict.get(pool.name))
+        attempt_all(
+            [
+                *(partial(self._write_service, key, manifest) for key, manifest in services.items()),
+                *(partial(self._write_pool, pools[pool.name], pool, in_conflict.get(pool.name)) for pool in parsed),
+            ]
+        )
 
     def _before(self, claims: Mapping[Key, Claim], services: Mapping[Key, Manifest]) -> dict[Key, Grant]:
         """What is given already: as remembered, or after a start as the Services say."""

@@ -11,7 +11,7 @@ import itertools
 import logging
 import threading
 import time
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from typing import Any
 
 from bgplab.errors import DeadlineExceeded, LabError
@@ -24,6 +24,7 @@ Subscriber = Callable[[Manifest | None, Manifest | None], None]
 
 FIRST_RELIST_SECONDS, LAST_RELIST_SECONDS = 0.05, 2.0
 FIRST_RETRY_SECONDS, LAST_RETRY_SECONDS = 0.01, 5.0
+WORTH_A_WARNING_SECONDS = 0.1
 
 
 def key_of(manifest: Manifest) -> Key:
@@ -36,6 +37,18 @@ def revision_of(manifest: Manifest) -> int:
     """The resourceVersion as a number; 0 when it is none. Kubernetes lets clients compare them since 1.35."""
     revision = manifest.get("metadata", {}).get("resourceVersion", "")
     return int(revision) if revision.isdigit() else 0
+
+
+def attempt_all(actions: Iterable[Callable[[], object]]) -> None:
+    """Do every action, also after one has failed; then raise the first failure."""
+    failures: list[LabError] = []
+    for action in actions:
+        try:
+            action()
+        except LabError as failure:
+            failures.append(failure)
+    if failures:
+        raise failures[0]
 
 
 class Informer:
@@ -293,8 +306,8 @@ class Worker:
 
     def _report(self, key: Hashable, fault: Exception, pause: float) -> None:
         name = "/".join(part for part in key if part) if isinstance(key, tuple) else str(key)
-        if isinstance(fault, ApiError) and fault.code == 409:
-            log.debug("%s: %s: changed meanwhile, again in %.2f s", self.name, name, pause)
+        if isinstance(fault, ApiError) and fault.code in (404, 409) and pause < WORTH_A_WARNING_SECONDS:
+            log.debug("%s: %s: gone or changed meanwhile, again in %.2f s", self.name, name, pause)
         elif isinstance(fault, LabError):
             log.warning("%s: %s: %s; again in %.2f s", self.name, name, fault, pause)
         else:

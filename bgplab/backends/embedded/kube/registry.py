@@ -23,10 +23,6 @@ class Registry:
         """Any served version of a resource, by its place in the store."""
         return next((resource for resource in self._by_path.values() if resource.id == resource_id), None)
 
-    def of_kind(self, group: str, kind: str) -> Resource | None:
-        found = (each for each in self._by_path.values() if each.group == group and each.kind == kind)
-        return next(found, None)
-
     def groups(self) -> dict[str, list[str]]:
         """Group -> its versions, preferred first, in the order they came."""
         found: dict[str, list[str]] = {}

@@ -18,6 +18,7 @@ from bgplab.backends.embedded.kube.allocation import AddressPool, PortPool
 from bgplab.backends.embedded.kube.errors import ApiError, no_such_path
 from bgplab.backends.embedded.kube.http.app import Front, application
 from bgplab.backends.embedded.kube.machine import Machine
+from bgplab.backends.embedded.kube.resources import as_version
 from bgplab.backends.embedded.kube.runtime import PodRuntime
 from bgplab.backends.embedded.kube.serving import EmbeddedServer, embedded_server, serve_on
 from bgplab.backends.embedded.kube.store.item import Value
@@ -74,18 +75,9 @@ class KubeServer:
             if error.reason == "AlreadyExists":
                 return
             raise
-        if status is not None and target.resource.has_status and target.resource.custom:
+        if status is not None and target.resource.has_status:
             named = Target(target.resource, target.namespace, created["metadata"]["name"], "status")
-            update(
-                self._machine,
-                named,
-                {
-                    **manifest,
-                    "metadata": {"name": named.name, "resourceVersion": created["metadata"]["resourceVersion"]},
-                    "status": status,
-                },
-                options,
-            )
+            update(self._machine, named, {**as_version(target.resource, created), "status": status}, options)
 
     def _place(self, manifest: Value) -> Target:
         group, _, version = manifest["apiVersion"].rpartition("/")
@@ -121,7 +113,7 @@ class KubeServer:
         """End watches and `serve`; harmless when not serving."""
         if self._server is not None:
             self._machine.store.close_watches()
-            self._server.should_exit = True
+            self._server.stop()
 
 
 def _namespace(name: str) -> Value:

@@ -28,7 +28,17 @@ class KubeProtocol(HttpToolsProtocol):
 
 
 class EmbeddedServer(uvicorn.Server):
-    """Leaves the program's signals alone, and stops without waiting for idle clients to hang up."""
+    """Leaves the program's signals alone, and stops at once: no ticking, no waiting for idle clients to hang up."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._stopping = asyncio.Event()
+
+    def stop(self) -> None:
+        self._stopping.set()
+
+    async def main_loop(self) -> None:
+        await self._stopping.wait()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -72,7 +82,7 @@ def embedded_server(app: ASGIApp, cert_file: str, key_file: str, client_ca_file:
 
 
 async def serve_on(server: EmbeddedServer, sockets: Sequence[socket.socket]) -> None:
-    """Serve until `server.should_exit`."""
+    """Serve until `server.stop`."""
     for each in sockets:
         each.setblocking(False)
     await server.serve(sockets=list(sockets))

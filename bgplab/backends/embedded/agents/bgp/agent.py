@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from bgplab.backends.embedded.agents.bgp.adverts import services_with_local_endpoint
 from bgplab.backends.embedded.agents.bgp.desired import Seen, desired_state
 from bgplab.backends.embedded.agents.bgp.model import Desired, Instance
-from bgplab.backends.embedded.agents.bgp.speaker import Speaker
+from bgplab.backends.embedded.agents.bgp.speaker import Gobgpd, Speaker
 from bgplab.backends.embedded.agents.bgp.status import StatusWriter
 from bgplab.backends.embedded.agents.bgp.workers import BgpWorkers
 from bgplab.backends.embedded.controllers.runtime import Informers
@@ -61,6 +61,7 @@ class BgpAgent:
         self._stop = stop
         self._secrets_namespace = secrets_namespace
         self._speakers: dict[str, Speaker] = {}
+        self._standby: Gobgpd | None = None
         self._halted = False
         self._told_unable: tuple[tuple[str, str], ...] = ()
         self._workers = workers or BgpWorkers(informers, stop, threads=1)
@@ -75,11 +76,15 @@ class BgpAgent:
         alive = [speaker for speaker in self._speakers.values() if speaker.alive]
         return tuple(sorted(alive, key=lambda speaker: (speaker.running.server.asn, speaker.running.name)))
 
+    @property
+    def stands_by(self) -> bool:
+        """Whether a process is held ready for the first instance."""
+        return self._standby is not None
+
     def halt(self) -> None:
         """The agent dies: its speakers end without a word, and nothing starts them again before `resume`."""
         self._halted = True
-        for speaker in list(self._speakers.values()):
-            speaker.kill()
+        self.close()
         self._enqueue(CONFIGURATION)  # ends one that was being started just now
 
     def resume(self) -> None:
@@ -89,8 +94,9 @@ class BgpAgent:
 
     def close(self) -> None:
         """End the speakers without a word; for when the lab itself ends. Call it after `stop` was set."""
-        for speaker in list(self._speakers.values()):
-            speaker.kill()
+        for each in (*self._speakers.values(), self._standby):
+            if each is not None:
+                each.kill()
 
     def _subscribe(self) -> None:
         for kind in (BGP_NODE_CONFIG, CILIUM_NODE):
@@ -164,6 +170,7 @@ class BgpAgent:
         faults = self._apply(wanted.instances)
         if seen.node_config is None:
             self._status.forget()
+            self._stand_by()
             return
         self._status.see_object(seen.node_config)
         self._status.see_errors((*wanted.errors, *((name, str(fault)) for name, fault in faults)))
@@ -184,8 +191,8 @@ class BgpAgent:
             self._speakers.pop(name).stop()
 
     def _end_all(self) -> None:
-        while self._speakers:
-            self._speakers.popitem()[1].kill()
+        self.close()
+        self._speakers, self._standby = {}, None
 
     def _apply(self, instances: Iterable[Instance]) -> list[tuple[str, LabError]]:
         """Tell every instance; one that fails does not hold up the others."""
@@ -209,12 +216,18 @@ class BgpAgent:
                 speaker.stop()
             else:
                 speaker.kill()
-        speaker = Speaker(self._host, self._free_number(), instance.name, instance.server, self._hear)
+        gobgpd, self._standby = self._standby or Gobgpd(self._host, self._free_number()), None
+        speaker = Speaker(self.node_name, gobgpd, instance.name, instance.server, self._hear)
         self._speakers[instance.name] = speaker
         return speaker
 
+    def _stand_by(self) -> None:
+        """Without BGP a process is held ready, as Cilium's agent is there before it is told to speak."""
+        if self._standby is None:
+            self._standby = Gobgpd(self._host)
+
     def _free_number(self) -> int:
-        taken = {speaker.number for speaker in self._speakers.values()}
+        taken = {speaker.gobgpd.number for speaker in self._speakers.values()}
         return next(number for number in range(len(taken) + 1) if number not in taken)
 
     def _hear(self) -> None:

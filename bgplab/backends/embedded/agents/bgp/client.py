@@ -39,7 +39,6 @@ from bgplab.backends.embedded.agents.bgp.model import (
 from bgplab.errors import LabError
 
 CALL_SECONDS = 5.0
-START_SECONDS = 5.0
 
 #: What the neighbour is told when Cilium ends a session for new timers.
 RESET_TEXT = "Peer configuration changed"
@@ -80,7 +79,7 @@ class GobgpClient:
             route_selection_options=pb.RouteSelectionOptionsConfig(advertise_inactive_routes=True),
         )
         request = pb.StartBgpRequest(**{"global": wanted})  # a keyword of Python's
-        self._call("StartBgp", request, timeout=START_SECONDS, wait_for_ready=True)
+        self._call("StartBgp", request)
         # Global import policies also judge the speaker's own paths.
         local = pb.Policy(
             name="allow-local",
@@ -203,9 +202,9 @@ class GobgpClient:
     def _soft_reset(self, address: Address, direction: pb.ResetPeerRequest.SoftResetDirection) -> None:
         self._call("ResetPeer", pb.ResetPeerRequest(address=str(address), soft=True, direction=direction))
 
-    def _call(self, name: str, request: Message, timeout: float = CALL_SECONDS, wait_for_ready: bool = False) -> Any:
+    def _call(self, name: str, request: Message) -> Any:
         try:
-            return getattr(self._stub, name)(request, timeout=timeout, wait_for_ready=wait_for_ready)
+            return getattr(self._stub, name)(request, timeout=CALL_SECONDS)
         except grpc.RpcError as fault:
             raise _fault(name, fault) from fault
 

@@ -12,7 +12,7 @@ OPEN_PATHS = frozenset({"/healthz", "/livez", "/readyz", "/version"})
 
 def is_allowed(connection: HTTPConnection, token: str) -> bool:
     """TLS has already refused certificates of other authorities."""
-    if connection.url.path in OPEN_PATHS:
+    if connection.url.path.rstrip("/") in OPEN_PATHS:
         return True
     if client_certificate(connection):
         return True

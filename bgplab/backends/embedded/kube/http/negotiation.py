@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bgplab.backends.embedded.kube.errors import bad_request, not_acceptable, unsupported_media_type
+from bgplab.backends.embedded.kube.http import protobuf
 
 READABLE = ("application/json", "application/yaml")
 OFFERED = "application/json"
@@ -65,8 +66,10 @@ def wants_aggregated(accept: str) -> bool:
 
 
 def parsed_body(content_type: str, body: bytes) -> Any:
-    """The body as data. Raises 415 for what is neither JSON nor YAML, 400 for what does not parse."""
+    """The body as data. Raises 415 for what is not read (see protobuf.py), 400 for what does not parse."""
     name = content_type.split(";")[0].strip()
+    if name == protobuf.MEDIA_TYPE:
+        return protobuf.parsed_protobuf(body)
     if name not in ("", "*/*", *READABLE):
         raise unsupported_media_type(", ".join(READABLE))
     return parsed_yaml(body) if name == "application/yaml" else parsed_json(body)

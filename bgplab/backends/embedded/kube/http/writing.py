@@ -12,7 +12,6 @@ from bgplab.backends.embedded.kube.errors import (
     ApiError,
     bad_request,
     method_not_allowed,
-    no_such_path,
     unsupported_media_type,
 )
 from bgplab.backends.embedded.kube.http.answers import json_value
@@ -189,8 +188,3 @@ def delete_options(query: Mapping[str, str], body: Any) -> DeleteOptions:
         resource_version=conditions.get("resourceVersion") or "",
         dry_run=_dry_run(dry_run[0] if dry_run else ""),
     )
-
-
-def refuse_unknown_method(method: str) -> None:
-    if method not in ("GET", "POST", "PUT", "PATCH", "DELETE"):
-        raise method_not_allowed() if method in ("HEAD", "OPTIONS") else no_such_path()

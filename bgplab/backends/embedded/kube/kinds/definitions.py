@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from bgplab.backends.embedded.kube.errors import Cause
@@ -14,12 +15,13 @@ from bgplab.backends.embedded.kube.resources import Column, Resource
 from bgplab.backends.embedded.kube.schema.cel.parser import CelSyntaxError
 from bgplab.backends.embedded.kube.schema.cel.rules import compile_rule, fields_of
 from bgplab.backends.embedded.kube.schema.defaults import fill_defaults
-from bgplab.backends.embedded.kube.schema.shape import Compiler, custom_shape
+from bgplab.backends.embedded.kube.schema.shape import Compiler, compiled_pattern, custom_shape
 from bgplab.backends.embedded.kube.schema.validate import misfits
 from bgplab.backends.embedded.kube.store.item import Value
 from bgplab.backends.embedded.kube.table.jsonpath import JsonPathError, compiled_path
 
 SUPPORTED_TYPES = frozenset({"object", "array", "string", "integer", "number", "boolean"})
+LOGIC = frozenset({"allOf", "anyOf", "oneOf", "not"})
 UNSUPPORTED_KEYWORDS = ("$ref", "definitions", "patternProperties", "dependencies", "additionalItems", "id", "$schema")
 
 
@@ -59,7 +61,7 @@ def _version_causes(version: Value, path: str) -> Iterator[Cause]:
     if schema is None:
         yield Cause(f"{path}.schema.openAPIV3Schema", "Required value: schemas are required", "FieldValueRequired")
         return
-    wrong = list(_structural_causes(schema, f"{path}.schema.openAPIV3Schema"))
+    wrong = list(_structural_causes(schema, Place(f"{path}.schema.openAPIV3Schema")))
     yield from wrong
     if not wrong:
         yield from _default_causes(schema, f"{path}.schema.openAPIV3Schema")
@@ -70,15 +72,30 @@ def _version_causes(version: Value, path: str) -> Iterator[Cause]:
             yield Cause(f"{path}.additionalPrinterColumns[{at}].jsonPath", f"Invalid value: {fault}")
 
 
-def _structural_causes(schema: Mapping[str, Any], path: str) -> Iterator[Cause]:
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where in a schema. logical: inside allOf, anyOf, oneOf, not. comparable: old and new can be paired here."""
+
+    path: str
+    logical: bool = False
+    comparable: bool = True
+
+    def below(self, schema: Mapping[str, Any], step: str) -> Place:
+        keyword = step.partition("[")[0]
+        paired = keyword != "items" or schema.get("x-kubernetes-list-type") == "map"
+        return Place(f"{self.path}.{step}", self.logical or keyword in LOGIC, self.comparable and paired)
+
+
+def _structural_causes(schema: Mapping[str, Any], place: Place) -> Iterator[Cause]:
     """What this server could not hold to later, refused now: never ignored."""
+    path = place.path
     for keyword in UNSUPPORTED_KEYWORDS:
         if keyword in schema:
             yield Cause(f"{path}.{keyword}", f"Forbidden: {keyword} is not supported", "FieldValueForbidden")
-    yield from _type_causes(schema, path)
+    yield from _type_causes(schema, place)
     if "pattern" in schema:
         try:
-            re.compile(schema["pattern"])
+            compiled_pattern(schema["pattern"])
         except re.error as fault:
             yield Cause(f"{path}.pattern", f"Invalid value: must be a valid regular expression, but isn't: {fault}")
     if schema.get("properties") and schema.get("additionalProperties"):
@@ -87,26 +104,21 @@ def _structural_causes(schema: Mapping[str, Any], path: str) -> Iterator[Cause]:
     if schema.get("x-kubernetes-list-type") == "map" and not schema.get("x-kubernetes-list-map-keys"):
         yield Cause(f"{path}.x-kubernetes-list-map-keys", "Required value", "FieldValueRequired")
     for index, rule in enumerate(schema.get("x-kubernetes-validations", ())):
-        yield from _rule_causes(schema, rule, f"{path}.x-kubernetes-validations[{index}].rule")
-    for below, inner in _below(schema):
-        yield from _structural_causes(inner, f"{path}.{below}")
+        yield from _rule_causes(schema, rule, place, f"{path}.x-kubernetes-validations[{index}].rule")
+    for step, inner in _below(schema):
+        yield from _structural_causes(inner, place.below(schema, step))
 
 
-def _type_causes(schema: Mapping[str, Any], path: str) -> Iterator[Cause]:
+def _type_causes(schema: Mapping[str, Any], place: Place) -> Iterator[Cause]:
     free = schema.get("x-kubernetes-preserve-unknown-fields") or schema.get("x-kubernetes-int-or-string")
-    kind = schema.get("type")
-    if kind is None and not free and not _inside_logic(path):
-        yield Cause(
-            f"{path}.type", "Required value: must not be empty for specified object fields", "FieldValueRequired"
-        )
+    kind, path = schema.get("type"), place.path
+    if kind is None and not free and not place.logical:
+        why = "Required value: must not be empty for specified object fields"
+        yield Cause(f"{path}.type", why, "FieldValueRequired")
     elif kind is not None and kind not in SUPPORTED_TYPES:
         yield Cause(f"{path}.type", f'Unsupported value: "{kind}"', "FieldValueNotSupported")
     if kind == "array" and not isinstance(schema.get("items"), Mapping):
         yield Cause(f"{path}.items", "Required value: must be specified", "FieldValueRequired")
-
-
-def _inside_logic(path: str) -> bool:
-    return any(f".{word}" in path for word in ("allOf[", "anyOf[", "oneOf[", "not"))
 
 
 def _below(schema: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -120,17 +132,21 @@ def _below(schema: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]
             yield f"{keyword}[{index}]", inner
 
 
-def _rule_causes(schema: Mapping[str, Any], rule: Mapping[str, Any], path: str) -> Iterator[Cause]:
+def _rule_causes(schema: Mapping[str, Any], rule: Mapping[str, Any], place: Place, path: str) -> Iterator[Cause]:
     try:
         compiled = compile_rule(rule)
     except (CelSyntaxError, KeyError) as fault:
         yield Cause(path, f"Invalid value: {rule!r}: compilation failed: {fault}")
         return
+    if place.logical:
+        yield Cause(path, "Forbidden: rules inside of logic are not structural", "FieldValueForbidden")
+    if compiled.transition and not place.comparable:
+        why = "oldSelf cannot be used on the uncorrelatable portion of the schema"
+        yield Cause(path, f"Invalid value: {compiled.text!r}: {why}")
     for chain in sorted(fields_of(compiled.tree)):
         if not _declares(schema, chain):
-            yield Cause(
-                path, f"Invalid value: {compiled.text!r}: compilation failed: undefined field '{'.'.join(chain)}'"
-            )
+            why = f"compilation failed: undefined field '{'.'.join(chain)}'"
+            yield Cause(path, f"Invalid value: {compiled.text!r}: {why}")
 
 
 def _declares(schema: Mapping[str, Any], chain: tuple[str, ...]) -> bool:

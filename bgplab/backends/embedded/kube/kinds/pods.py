@@ -105,8 +105,8 @@ def _container_causes(container: Value, path: str, names: set[str]) -> Iterator[
 def not_a_label(name: str) -> str:
     return (
         f"Invalid value: {json.dumps(name)}: a lowercase RFC 1123 label must consist of lower case alphanumeric "
-        "characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for "
-        "validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')"
+        "characters or '-', and must start and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', "
+        "regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')"
     )
 
 
@@ -117,7 +117,8 @@ def _validate(new: Value, old: Value | None) -> Iterator[Cause]:
             "spec",
             "Forbidden: pod updates may not change fields other than `spec.containers[*].image`,"
             "`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only additions to "
-            "existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was previously negative)",
+            "existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 "
+            "if it was previously negative)",
             "FieldValueForbidden",
         )
 

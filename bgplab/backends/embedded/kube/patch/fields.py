@@ -6,7 +6,6 @@ A path that is in a set is a field somebody can own: a scalar, an atomic list or
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -113,7 +112,3 @@ def _shown_element(element: str) -> str:
         return f"[={rest}]"
     pairs = [f"{name}={json.dumps(value)}" for name, value in json.loads(rest).items()]
     return f"[{','.join(pairs)}]"
-
-
-def name_in(element: str) -> str:
-    return re.sub(r"^f:", "", element)

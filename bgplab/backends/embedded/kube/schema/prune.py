@@ -26,7 +26,8 @@ class _Pruner:
 
     def value(self, shape: Shape, value: Any, path: str) -> Any:
         if isinstance(value, dict):
-            return dict(self._fields(shape, value, path))
+            kept_whole = _is_free(shape) or shape.type not in (None, "object")  # of a wrong type: validation says so
+            return value if kept_whole else dict(self._fields(shape, value, path))
         if isinstance(value, list) and shape.items is not None:
             return [self.value(shape.items, item, f"{path}[{index}]") for index, item in enumerate(value)]
         if shape.format == "quantity" and isinstance(value, int | float) and not isinstance(value, bool):
@@ -56,12 +57,13 @@ class _Pruner:
             return found
         if shape.embedded and name in (*RESOURCE_FIELDS, "metadata"):
             return builtin_shape(OBJECT_META) if name == "metadata" else ANYTHING
-        return ANYTHING if shape.open or _free(shape) else None
+        return ANYTHING if shape.open else None
 
 
-def _free(shape: Shape) -> bool:
-    """Nothing is said about fields: a type of any kind, which holds whatever it is given."""
-    return shape.type is None and not shape.properties
+def _is_free(shape: Shape) -> bool:
+    """Nothing is said about what is in it: it holds whatever it is given."""
+    unsaid = shape.open or (shape.type is None and not shape.embedded)
+    return unsaid and not shape.properties and shape.values is None and not shape.embedded
 
 
 ANYTHING = Shape(open=True)

@@ -24,6 +24,7 @@ class Shape:
 
     type: None where anything goes. values: the shape of a map's values. open: unknown fields are kept.
     has_defaults: some default lies in or below, so defaulting need not walk the rest.
+    plain: only the type is asked.
     """
 
     name: str = ""
@@ -40,6 +41,7 @@ class Shape:
     limits: Mapping[str, Any] = field(default_factory=dict)
     enum: tuple[Any, ...] = ()
     pattern: re.Pattern[str] | None = None
+    pattern_text: str = ""
     format: str = ""
     list_type: str = "atomic"
     list_keys: tuple[str, ...] = ()
@@ -52,6 +54,7 @@ class Shape:
     one_of: tuple[Shape, ...] = ()
     none_of: Shape | None = None
     has_defaults: bool = False
+    plain: bool = True
 
 
 LIMITS = (
@@ -69,6 +72,12 @@ LIMITS = (
     "uniqueItems",
 )
 SIBLINGS_THAT_MATTER = frozenset({"default", "x-kubernetes-patch-strategy", "x-kubernetes-map-type"})
+
+
+def compiled_pattern(text: str) -> re.Pattern[str]:
+    """`$` at the end means the very end, as in Go, not "before a last newline"."""
+    ends = text.endswith("$") and not text.endswith("\\$")
+    return re.compile(text[:-1] + r"\Z" if ends else text)
 
 
 class Compiler:
@@ -130,13 +139,16 @@ class Compiler:
     def _fill_rules(self, shape: Shape, schema: Mapping[str, Any]) -> None:
         shape.limits = {key: schema[key] for key in LIMITS if schema.get(key) is not None}
         shape.enum = tuple(schema.get("enum", ()))
-        shape.pattern = re.compile(schema["pattern"]) if schema.get("pattern") else None
+        shape.pattern = compiled_pattern(schema["pattern"]) if schema.get("pattern") else None
+        shape.pattern_text = schema.get("pattern", "")
         shape.format = schema.get("format", "")
         shape.all_of = tuple(self.compiled(inner) for inner in schema.get("allOf", ()))
         shape.any_of = tuple(self.compiled(inner) for inner in schema.get("anyOf", ()))
         shape.one_of = tuple(self.compiled(inner) for inner in schema.get("oneOf", ()))
         shape.none_of = self.compiled(schema["not"]) if "not" in schema else None
         shape.rules = tuple(compile_rule(rule) for rule in schema.get("x-kubernetes-validations", ()))
+        logic = shape.all_of or shape.any_of or shape.one_of or shape.none_of
+        shape.plain = not (shape.limits or shape.enum or shape.pattern or shape.format or shape.rules or logic)
 
     def _fill_merging(self, shape: Shape, schema: Mapping[str, Any]) -> None:
         shape.list_type = schema.get("x-kubernetes-list-type", "atomic")

@@ -30,6 +30,8 @@ def misfits(shape: Shape, value: Any, path: str = "", old: Any = NO_OLD) -> Iter
     if not _typed(shape, value):
         yield _of_type(shape, value, path)
         return
+    if shape.plain and not isinstance(value, dict | list):
+        return
     yield from _limits(shape, value, path)
     if isinstance(value, dict):
         yield from _fields(shape, value, path, old)
@@ -106,7 +108,7 @@ def _limits(shape: Shape, value: Any, path: str) -> Iterator[Cause]:
         )
     if isinstance(value, str):
         if shape.pattern is not None and not shape.pattern.search(value):
-            yield _in_body(path, value, f"should match '{shape.pattern.pattern}'")
+            yield _in_body(path, value, f"should match '{shape.pattern_text}'")
         if shape.format and not fits(value, shape.format):
             yield _in_body(path, value, f"must be of type {shape.format}: {json.dumps(value)}")
     elif shape.format in INTEGERS and _number(value):

@@ -17,6 +17,8 @@ from bgplab.backends.embedded.kube.verbs.delete import collect_if_orphaned
 from bgplab.backends.embedded.kube.verbs.metadata import check_place, identify, metadata_causes
 from bgplab.backends.embedded.kube.verbs.request import Target, WriteOptions, Written
 
+BORN_WITH_STATUS = frozenset({"nodes"})  # a kubelet registers its node with it
+
 
 def create(machine: Machine, target: Target, body: Any, options: WriteOptions) -> Written:
     """Raises 400, 403 (namespace is going), 404 (no namespace), 409 (exists), 422."""
@@ -38,7 +40,7 @@ def add(
     if machine.store.get(target.key) is not None:
         raise already_exists(resource.plural, resource.group, target.name)
     behaviour = behaviour_of(resource)
-    if resource.custom and resource.has_status:
+    if resource.has_status and resource.id not in BORN_WITH_STATUS:
         value.pop("status", None)
     fill_defaults(resource.shape, value)
     behaviour.complete(value)

@@ -26,7 +26,7 @@ def decoded(
 
     refuse_unknown: how strict validation refuses, given the complaint (patches word it differently).
     """
-    _check_kind(resource, body)
+    body = _with_kind(resource, body)
     value, unknown = pruned(resource.shape, body, drop_nulls=not resource.custom)
     complaints = [f'unknown field "{path}"' for path in unknown]
     if complaints and validation is FieldValidation.STRICT:
@@ -41,10 +41,12 @@ def decoded(
     return value, warnings + ((resource.deprecation,) if resource.deprecation else ())
 
 
-def _check_kind(resource: Resource, body: Any) -> None:
+def _with_kind(resource: Resource, body: Any) -> Value:
+    """The body, of the right kind. Built-ins need not name it: the path does (clients' models often leave it out)."""
     if not isinstance(body, dict):
         raise bad_request("the object provided is unrecognized: expected a JSON object")
-    version, kind = body.get("apiVersion"), body.get("kind")
+    own = {"apiVersion": resource.api_version, "kind": resource.kind}
+    version, kind = (body.get(name) or (None if resource.custom else own[name]) for name in own)
     if version is None or kind is None:
         missing = "Kind" if kind is None else "apiVersion"
         raise bad_request(f"Object '{missing}' is missing in the request body")
@@ -53,6 +55,7 @@ def _check_kind(resource: Resource, body: Any) -> None:
             f"the API version in the data ({version}, {kind}) does not match the expected API version "
             f"({resource.api_version}, {resource.kind})"
         )
+    return {**own, **body} if resource.custom else {**body, **own}
 
 
 def _cannot_handle(resource: Resource, why: str) -> ApiError:

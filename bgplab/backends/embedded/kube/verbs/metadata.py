@@ -20,6 +20,11 @@ LONGEST_GENERATED_BASE = 58
 QUALIFIED = re.compile(r"([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)")
 LABEL_VALUE = re.compile(r"(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?")
 ANNOTATION_BYTES = 256 * 1024
+NOT_A_SUBDOMAIN = (
+    "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and "
+    "end with an alphanumeric character (e.g. 'example.com', regex used for validation is "
+    "'[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')"
+)
 
 
 def check_place(target: Target, value: Value) -> None:
@@ -98,12 +103,7 @@ def _name_causes(target: Target, name: str) -> Iterator[Cause]:
         if len(name) > 63 or not DNS_LABEL.fullmatch(name):
             yield Cause("metadata.name", not_a_label(name))
     elif len(name) > 253 or not DNS_SUBDOMAIN.fullmatch(name):
-        yield Cause(
-            "metadata.name",
-            f"Invalid value: {json.dumps(name)}: a lowercase RFC 1123 subdomain must consist of lower case "
-            "alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex "
-            "used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')",
-        )
+        yield Cause("metadata.name", f"Invalid value: {json.dumps(name)}: {NOT_A_SUBDOMAIN}")
 
 
 def _label_causes(labels: dict[str, str], path: str) -> Iterator[Cause]:

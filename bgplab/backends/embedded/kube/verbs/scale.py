@@ -54,7 +54,7 @@ def scale_of(resource: Resource, value: Value) -> Value:
 
 def scaled(target: Target, value: Value, scale: Any) -> Value:
     """The object with the replicas a Scale asks for; its resourceVersion is the condition. Raises 400, 422."""
-    if not isinstance(scale, dict) or scale.get("kind") != "Scale":
+    if not isinstance(scale, dict) or scale.get("kind") not in (None, "Scale"):
         raise bad_request("the object provided is not a Scale")
     replicas = scale.get("spec", {}).get("replicas", 0)
     if not isinstance(replicas, int) or isinstance(replicas, bool):
