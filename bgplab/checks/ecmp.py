@@ -20,6 +20,7 @@ from bgplab.traffic.statistics import RESOLUTION, connections_needed, per_test
 
 LOADS = (LoadRuns, HashPolicies, BgpTables, RouterRoutes, Endpoints)
 SOUGHT = 3000  # connections on which shares are judged, at least
+STICKY_CONNECTIONS = 1000
 MOST_CONNECTIONS = 100_000  # about 10 s of the prober
 
 
@@ -248,12 +249,15 @@ def load_tests(
 def connections_for(expected: Expected, router: Router) -> int:
     """How many connections the judged load test opens: the description's number, or more where shares are many.
 
-    With ten next hops each share is a tenth, and 6,000 connections could not show that one is a fifth too large.
+    With ten next hops each share is a tenth, and 6,000 connections could not show that one is a fifth too large. With
+    hash policy 0 (until G28) no share is judged, only that a client keeps to one node: a thousand say that surely.
     """
+    if not expected.reached("G28"):
+        return min(expected.spec.load_test.requests, STICKY_CONNECTIONS)
     parts = expected.installed_paths(router)
     if expected.policy == "Cluster":
         parts = max(parts, len(expected.endpoints.ready))
-    if parts < 2 or not expected.reached("G28"):
+    if parts < 2:
         return expected.spec.load_test.requests
     rate = per_test(rate_of("load tests"), 2 * tests_in_run(expected))
     needed = connections_needed([1 / parts] * parts, RESOLUTION, rate)

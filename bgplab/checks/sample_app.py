@@ -40,7 +40,9 @@ def app_runs_spread_over_nodes(pods: Pods, service: AppService, endpoints: Endpo
     problems = []
     if len(running) != app.replicas:
         others = [f"{pod.name} {pod.phase}" for pod in pods.of_app(app.name) if pod not in running]
-        problems.append(f"{len(running)} of {app.replicas} pods run ({listed(others)} do not)")
+        problems.append(
+            f"{len(running)} of {app.replicas} pods run" + (f" ({listed(others)} do not)" if others else "")
+        )
     crowded = [node for node, count in Counter(pod.node for pod in running).items() if count > 1]
     problems += [f"more than one pod on {listed(crowded)}"] if crowded else []
     for pod in running:

@@ -121,7 +121,7 @@ def run_flow(parameters: dict[str, Any], say: Any) -> Path:
     """Call the flow in this process; the run directory it wrote. Raises what ended it before there was one."""
     from bgplab.errors import BgpLabError, LabError
     from flows.bgp_lab import FLOW, bgp_lab
-    from tasks.reporting import results_directory
+    from tasks.records import results_directory
     from tasks.telling import listening
 
     with listening(say):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib
+import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -30,6 +32,9 @@ from bgplab.results.record import CheckResult
 from bgplab.spec.model import LabSpec
 
 BETWEEN_LOOKS_SECONDS = 0.1
+UNSEEN = "could not be seen"
+#: A check without patience is judged once, but what could not even be seen is looked at again for so long.
+FAULT_PATIENCE_SECONDS = 3.0
 SHOWN_IN_REPORT = ("G27", "G29")
 
 
@@ -51,10 +56,17 @@ def run(
     """
     checks = _asked_for(ids)
     trials = [Trial(check, lab, spec, stage, context or Context(), patience_seconds, on_result) for check in checks]
+    if any(trial.check.stays and not trial.done for trial in trials):
+        _warm_up_statistics()
     slow = [trial for trial in trials if SLOW & set(trial.check.needs)]
     quick = [trial for trial in trials if trial not in slow]
     side_by_side(_until_all_are_done, [group for group in (slow, quick) if group])
     return [trial.result for trial in trials]
+
+
+def _warm_up_statistics() -> None:
+    """Import what load tests will be judged with while a window is watched: alone it takes 2 to 4 s, later on."""
+    threading.Thread(target=importlib.import_module, args=("scipy.stats",), daemon=True).start()
 
 
 def _asked_for(ids: Sequence[str]) -> list[Check]:
@@ -94,6 +106,7 @@ class Trial:
     _result: CheckResult | None = None
 
     def __post_init__(self) -> None:
+        self.faults_until = Deadline.after(FAULT_PATIENCE_SECONDS)
         patience = self.check.patience_seconds
         self.deadline = Deadline.after(patience if self.most_patience is None else min(patience, self.most_patience))
         if self.check.until and reached(self.stage, self.check.until):
@@ -115,6 +128,8 @@ class Trial:
         """One look: ends the trial when the verdict is final, else it goes on."""
         self.looks += 1
         finding = _find(self.check, sight)
+        if finding.reason.startswith(UNSEEN) and not (self.deadline.passed and self.faults_until.passed):
+            return
         if finding.verdict is Verdict.SKIPPED:
             self._end(finding, sight)
         elif self.check.stays and (self.held_since is not None or finding.verdict is Verdict.HOLDS):
@@ -179,9 +194,9 @@ def _find(check: Check, sight: Sight) -> Finding:
     except NeedsAChange as lacking:
         return skipped(str(lacking))
     except CommandFailed as fault:
-        return fails(f"could not be seen: {fault}")
+        return fails(f"{UNSEEN}: {fault}")
     except LabError as fault:
-        return inconclusive(f"could not be seen: {fault}")
+        return inconclusive(f"{UNSEEN}: {fault}")
     return check.judge(*seen, expected)
 
 

@@ -82,12 +82,10 @@ def _sources(sight: Sight) -> http.SourcesSeen:
 
 
 def _flows(sight: Sight) -> flows.FlowRecords:
-    """After requests, so that there is something to record: about ten records each."""
+    """After requests, so that there is something to record: about ten records each, in both directions."""
     app = sight.spec.cluster.app
     sent = len(sight.see(http.PodRequests).by_name)
-    return flows.read_flows(
-        sight.lab.cluster, sight.expected.client_node, app.client, app.namespace, last=max(2000, 20 * sent)
-    )
+    return flows.read_flows(sight.lab.cluster, sight.expected.client_node, app.client, app.namespace, last=20 * sent)
 
 
 def _load(sight: Sight) -> load.LoadRuns:

@@ -11,6 +11,7 @@ import urllib3
 
 from bgplab.errors import InputError
 from bgplab.lab.cluster import POD, ApiError, Cluster, Kind, Manifest, WatchEvent
+from bgplab.lab.kubernetes_access import access_by
 from bgplab.lab.kubernetes_exec import exec_in_pod
 from bgplab.lab.kubernetes_transport import Transport
 from bgplab.lab.shell import Completed
@@ -22,30 +23,15 @@ PATCH_TYPES = {
 }
 # Kinds without a collection: created as a subresource of the pod whose name they bear.
 POD_SUBRESOURCES = {("v1", "Binding"): "binding", ("policy/v1", "Eviction"): "eviction"}
-POOL_SIZE = 64
 SILENCE_AFTER_WATCH_SECONDS = 30.0
 
 
 def open_cluster(kubeconfig: Path, context: str | None, name: str) -> Cluster:
     """A cluster as a kubeconfig's context reaches it (the current one when None). Asks nothing yet.
 
-    Raises InputError when the file or the context is not there. Importing the library takes 0.4 s (1.3 s where no
-    byte code may be written), which is why it happens here.
+    Raises InputError when the file or the context is not there.
     """
-    from kubernetes.client import ApiClient, Configuration
-    from kubernetes.config import ConfigException, load_kube_config
-
-    configuration = Configuration()
-    configuration.connection_pool_maxsize = POOL_SIZE
-    try:
-        load_kube_config(str(kubeconfig), context, client_configuration=configuration, persist_config=False)
-    except ConfigException as fault:
-        raise InputError(
-            where=str(kubeconfig),
-            what=f"cannot be used for cluster {name}: {fault}",
-            do="name a kubeconfig and one of its contexts (`kubectl config get-contexts`)",
-        ) from fault
-    return KubernetesCluster(name, Transport(ApiClient(configuration), name))
+    return KubernetesCluster(name, Transport(access_by(kubeconfig, context), name))
 
 
 class Watch:

@@ -79,9 +79,9 @@ def _open(
     query += [("stdin", "true")] if stdin else []
     try:
         return WSClient(
-            transport.configuration,
+            transport.access.configuration(),
             f"{transport.url(path)}?{urlencode(query)}".replace("http", "ws", 1),
-            transport.authorization(),
+            transport.access.headers(),
             capture_all=False,
             binary=True,
         )

@@ -1,14 +1,13 @@
 """HTTP to a Kubernetes API server: JSON in, JSON or a byte stream out, refusals as ApiError.
 
-It rides on the connection pool of a `kubernetes.client.ApiClient` (TLS, client certificates, proxies, refreshed tokens
-are its business) and leaves out its generated models: they cost more time than the request itself.
+It leaves out the `kubernetes` library's generated models: they cost more time than the request itself.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlencode
 
 import urllib3
@@ -16,9 +15,7 @@ from urllib3.exceptions import HTTPError
 
 from bgplab.errors import LabError
 from bgplab.lab.cluster import ApiError
-
-if TYPE_CHECKING:
-    from kubernetes.client import ApiClient
+from bgplab.lab.kubernetes_access import ApiAccess
 
 CONNECT_SECONDS = 5.0
 READ_SECONDS = 30.0
@@ -42,9 +39,8 @@ def body_as_status(body: bytes, code: int) -> dict[str, Any]:
 class Transport:
     """Requests to one API server; safe to share between threads."""
 
-    def __init__(self, client: ApiClient, name: str) -> None:
-        self.configuration = client.configuration
-        self._client = client
+    def __init__(self, access: ApiAccess, name: str) -> None:
+        self.access = access
         self._name = name
 
     def json(
@@ -70,18 +66,13 @@ class Transport:
 
     def close(self) -> None:
         """Give idle connections back; later requests open new ones."""
-        manager = self._client.rest_client.pool_manager
+        manager = self.access.pool
         for key in manager.pools.keys():  # noqa: SIM118 - not a mapping
             manager.pools[key].close()  # `clear` alone leaves it to the garbage collector
         manager.clear()
 
     def url(self, path: str) -> str:
-        return f"{self.configuration.host}{path}"
-
-    def authorization(self) -> dict[str, str]:
-        """Headers that say who asks; asked anew for every request because tokens of exec plugins run out."""
-        settings = self.configuration.auth_settings().values()
-        return {setting["key"]: setting["value"] for setting in settings if setting["in"] == "header"}
+        return f"{self.access.server}{path}"
 
     def unreachable(self, path: str, fault: Exception) -> LabError:
         return LabError(
@@ -100,11 +91,11 @@ class Transport:
         timeout: urllib3.Timeout | None = None,
         whole: bool = True,
     ) -> urllib3.BaseHTTPResponse:
-        headers = {"Accept": "application/json", "User-Agent": "bgp-lab", **self.authorization()}
+        headers = {"Accept": "application/json", "User-Agent": "bgp-lab", **self.access.headers()}
         if body is not None:
             headers["Content-Type"] = content_type
         try:
-            answer = self._client.rest_client.pool_manager.request(
+            answer = self.access.pool.request(
                 method,
                 self.url(path) + (f"?{urlencode(query)}" if query else ""),
                 body=None if body is None else json.dumps(body).encode(),

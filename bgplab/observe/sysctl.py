@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from bgplab.errors import CommandFailed
 from bgplab.lab.shell import Shell
 from bgplab.observe.side_by_side import by_name
 
@@ -54,7 +55,10 @@ def read_hash_policies(routers: Mapping[str, Shell]) -> HashPolicies:
 
 def read_assignments(router: Shell, key: str = HASH_POLICY) -> tuple[Assignment, ...]:
     """Links are not followed: Debian's 99-sysctl.conf is /etc/sysctl.conf once more. No match is no error."""
-    done = router.run(["grep", "-rHsE", _pattern(key), DIRECTORY, MAIN_FILE], check=False)
+    argv = ["grep", "-rHsE", _pattern(key), DIRECTORY, MAIN_FILE]
+    done = router.run(argv, check=False)
+    if done.exit_status not in (0, 1, 2):  # grep(1): 1 is no match; 2 is a file that is not there
+        raise CommandFailed(router.name, argv, done.exit_status, done.stdout, done.stderr)
     return parse_assignments(done.stdout)
 
 

@@ -14,6 +14,7 @@ from bgplab.lab.shell import Shell
 from bgplab.lab.waiting import Deadline
 from bgplab.observe.pod_move import Move, PodsMoved
 from bgplab.observe.side_by_side import by_name
+from bgplab.observe.sysctl import read_assignments
 from bgplab.spec.model import LabSpec
 from bgplab.steps.hosts import routers_of
 from bgplab.steps.outcome import Outcome
@@ -51,16 +52,20 @@ def plan_move(spec: LabSpec) -> list[str]:
 def move_pods(lab: Lab, spec: LabSpec, deadline: Deadline) -> Outcome:
     """Scale the application down by one and back while requests run from every router (G26).
 
-    The evidence is a PodsMoved. On the way out, also after a fault, the application has its pods again.
+    The evidence is a PodsMoved. On the way out, also after a fault, the application has its pods again. It leaves no
+    trace, so it is done again until the step after it has left one (G28's file).
     """
-    app = spec.cluster.app
+    app, routers = spec.cluster.app, routers_of(lab, spec)
+    if any(by_name(read_assignments, routers).values()):
+        return Outcome.already(
+            "pods were moved before: the hash policy of the step after (G28) is set", plan_move(spec)
+        )
     before = wait_for_agreement(lab, spec, deadline)
     if app.replicas < 2:
         return Outcome.already(f"{app.name} has one pod only: there is nothing to take away", [])
     if before.policy != "Local":
         raise LabError(f"{app.name} has externalTrafficPolicy {before.policy}; pods are moved under Local (G24)")
     url = f"http://{before.vip}/" if app.port == 80 else f"http://{before.vip}:{app.port}/"
-    routers = routers_of(lab, spec)
     clocks = by_name(_clock_offset_ns, routers)
     steady = Plan(url, rate=PROBES_PER_SECOND, connect_timeout=1.0, read_timeout=1.0)
     running: dict[str, RunningProbe] = by_name(lambda router: start_probe(router, steady), routers)

@@ -123,6 +123,10 @@ class Host:
         self._processes.append(popen)
         return Process(popen)
 
+    def kill_newest(self) -> None:
+        """As `kill -9` of somebody who is logged in there."""
+        self._processes[-1].kill()
+
     def close(self) -> None:
         for process in (*self._processes, self._holder):
             process.send_signal(signal.SIGKILL)
@@ -144,6 +148,8 @@ class Wire:
         ip = ["/usr/sbin/ip"]
         self.router.run([*ip, "link", "add", "br0", "up", "type", "bridge"])
         self.router.run([*ip, "address", "add", "192.168.10.200/24", "dev", "br0"])
+        self.router.run([*ip, "link", "add", "own0", "up", "type", "bridge"])
+        self.router.run([*ip, "address", "add", "10.10.1.1/24", "dev", "own0"])
         for number, (name, node) in enumerate(self.nodes.items()):
             end = f"veth{number}"
             peer = ["peer", "name", "eth1", "netns", str(node.holder_pid)]
@@ -168,6 +174,10 @@ class Wire:
             every=0.02,
             transient=(CommandFailed, ValueError),  # vtysh's words for a daemon that is not up yet are not JSON
         )
+
+    def configure(self, *lines: str) -> None:
+        words = [word for line in ("configure terminal", *lines) for word in ("-c", line)]
+        self.router.run(["/usr/bin/vtysh", *words])
 
     def vtysh(self, command: str) -> Any:
         return json.loads(self.router.run(["/usr/bin/vtysh", "-c", f"{command} json"]).stdout)

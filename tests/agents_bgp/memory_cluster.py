@@ -11,6 +11,16 @@ from typing import Any
 from bgplab.lab.cluster import ApiError, Kind, Manifest, WatchEvent
 
 
+class Stream(Iterator[WatchEvent]):
+    """A generator without its `close`, which an informer would call from another thread."""
+
+    def __init__(self, events: Iterator[WatchEvent]) -> None:
+        self._events = events
+
+    def __next__(self) -> WatchEvent:
+        return next(self._events)
+
+
 class MemoryCluster:
     """Objects by (kind, namespace, name), and every change ever made, for watches."""
 
@@ -52,8 +62,7 @@ class MemoryCluster:
     def watch(
         self, kind: Kind, namespace: str | None = None, *, since: str, timeout_seconds: int = 300
     ) -> Iterator[WatchEvent]:
-        # Not the generator itself: an informer would close it from another thread.
-        return map(lambda event: event, self._events(kind, since))
+        return Stream(self._events(kind, since))
 
     def _events(self, kind: Kind, since: str) -> Iterator[WatchEvent]:
         seen, end = int(since), time.monotonic() + 0.5

@@ -241,9 +241,7 @@ def test_a_secret_without_the_key_is_an_error_that_leaves_running_peers_alone() 
 def test_auto_discovery_is_refused_by_name() -> None:
     discovering = peer(peerAddress=None, autoDiscovery={"mode": "DefaultGateway"})
     wanted = desired(guide(node_config=node_config(NODE, instance(peers=[discovering]))))
-    assert wanted.errors == (
-        ("instance-65001", "peer tor-switch: autoDiscovery is not supported by the embedded lab"),
-    )
+    assert wanted.errors == (("instance-65001", "peer tor-switch: autoDiscovery is not supported by the embedded lab"),)
 
 
 # Which advertisements, which Services

@@ -36,9 +36,7 @@ def messages(files: list[FileDescriptorProto]) -> dict[str, DescriptorProto]:
 
 
 def enums(files: list[FileDescriptorProto]) -> dict[str, EnumDescriptorProto]:
-    nested = {
-        f"{name}.{enum.name}": enum for name, message in messages(files).items() for enum in message.enum_type
-    }
+    nested = {f"{name}.{enum.name}": enum for name, message in messages(files).items() for enum in message.enum_type}
     return nested | {enum.name: enum for file in files for enum in file.enum_type}
 
 

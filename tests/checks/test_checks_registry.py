@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,14 @@ from bgplab.checks.finding import holds
 from bgplab.checks.registry import CHECKS, Explanation, check
 from bgplab.checks.stages import later, number, reached
 from bgplab.spec.loading import load_lab
+from bgplab.spec.model import LabSpec
 
 LABS = Path(__file__).parents[2] / "deployments" / "labs"
+
+
+@cache
+def described(lab: str) -> LabSpec:
+    return load_lab(LABS / f"{lab}.yaml")
 
 
 def test_there_is_a_check_for_every_row_of_the_guide() -> None:
@@ -38,7 +45,7 @@ def test_a_check_holds_from_its_own_step_or_one_before_and_until_a_later_one(id:
 @pytest.mark.parametrize("lab", ["guide", "two-routers", "five-nodes", "scale"])
 @pytest.mark.parametrize("id", all_checks())
 def test_every_check_explains_itself_with_commands_for_that_lab(id: str, lab: str) -> None:
-    spec = load_lab(LABS / f"{lab}.yaml")
+    spec = described(lab)
     said = explain(all_checks()[id], spec)
     assert said.startswith(f"{id}: ")
     commands = by_hand(all_checks()[id], spec)
@@ -47,7 +54,7 @@ def test_every_check_explains_itself_with_commands_for_that_lab(id: str, lab: st
 
 
 def test_a_command_on_routers_is_said_for_each_router() -> None:
-    spec = load_lab(LABS / "two-routers.yaml")
+    spec = described("two-routers")
     said = by_hand(all_checks()["G23"], spec)
     assert said == (
         "ssh router-a curl -s 172.16.1.1 | grep Hostname",

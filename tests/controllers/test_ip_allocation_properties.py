@@ -55,7 +55,7 @@ def some_allocation(pools, claims, held) -> dict:
 
 
 @given(pools_drawn, claims_drawn, held_drawn)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_only_services_that_can_share_have_the_same_address(pools, claims, held):
     grants = list(some_allocation(pools, claims, held).values())
     for position, one in enumerate(grants):
@@ -66,7 +66,7 @@ def test_only_services_that_can_share_have_the_same_address(pools, claims, held)
 
 
 @given(pools_drawn, claims_drawn, held_drawn)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_every_address_given_lies_in_a_pool(pools, claims, held):
     for grant in some_allocation(pools, claims, held).values():
         for address in grant.addresses:
@@ -74,7 +74,7 @@ def test_every_address_given_lies_in_a_pool(pools, claims, held):
 
 
 @given(pools_drawn, claims_drawn, held_drawn)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_looking_again_changes_nothing(pools, claims, held):
     once = some_allocation(pools, claims, held)
     assert {key: grant.addresses for key, grant in allocate(pools, claims, once).items()} == {
@@ -83,13 +83,13 @@ def test_looking_again_changes_nothing(pools, claims, held):
 
 
 @given(pools_drawn, claims_drawn)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_the_order_of_services_does_not_matter(pools, claims):
     assert allocate(pools, claims, {}) == allocate(pools, claims[::-1], {})
 
 
 @given(pools_drawn, claims_drawn)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_one_that_asks_for_nothing_is_satisfied_or_told_why(pools, claims):
     for grant in allocate(pools, [replace(claim, asked=()) for claim in claims], {}).values():
         assert bool(grant.addresses) == grant.satisfied

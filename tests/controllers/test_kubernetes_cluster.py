@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -97,3 +100,21 @@ def test_a_missing_context_is_an_input_error(api_kubeconfig: Path):
 def test_a_missing_kubeconfig_is_an_input_error(tmp_path: Path):
     with pytest.raises(InputError, match="nowhere"):
         open_cluster(tmp_path / "nowhere", None, "lab")
+
+
+def test_a_kubeconfig_that_says_more_is_left_to_the_library(api_kubeconfig: Path, tmp_path: Path):
+    said = json.loads(api_kubeconfig.read_text())
+    said["clusters"][0]["cluster"]["tls-server-name"] = "localhost"
+    path = tmp_path / "other"
+    path.write_text(json.dumps(said))
+    assert open_cluster(path, None, "lab").get(NAMESPACE, "default")
+
+
+def test_a_token_kubeconfig_needs_no_heavy_import(api_kubeconfig: Path):
+    program = (
+        "import sys; from pathlib import Path; from bgplab.lab.cluster import NAMESPACE\n"
+        "from bgplab.lab.kubernetes_cluster import open_cluster\n"
+        "print(len(open_cluster(Path(sys.argv[1]), None, 'lab').list(NAMESPACE)), 'kubernetes' in sys.modules)"
+    )
+    said = subprocess.run([sys.executable, "-c", program, str(api_kubeconfig)], capture_output=True, text=True)
+    assert said.stdout.split() == ["4", "False"], said.stderr

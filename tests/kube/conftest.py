@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import socket
-import ssl
 import subprocess
 import threading
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-
-from bgplab.backends.embedded.kube import KubeServer, ServerSettings
+from fetch_kubectl import fetch
 from kube_api import Api
 from kube_certificates import Pair, authority_and
-from fetch_kubectl import fetch
 from kube_manifests import CRDS, definition
 from kube_runtime import FakeRuntime
 from kube_world import TOKEN, Kubectl, Output, Running
+
+from bgplab.backends.embedded.kube import KubeServer, ServerSettings
 
 
 @pytest.fixture(scope="session")

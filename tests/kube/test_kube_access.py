@@ -35,7 +35,7 @@ def test_a_certificate_of_another_authority_is_not(running: Running, tmp_path_fa
         Api(running.port, context, None).get("/api/v1/pods")
 
 
-@pytest.mark.parametrize("path", ["/healthz", "/livez", "/readyz", "/version"])
+@pytest.mark.parametrize("path", ["/healthz", "/livez", "/readyz", "/version", "/version/"])
 def test_health_and_version_are_open(running: Running, path: str) -> None:
     assert running.api(None).get(path).code == 200
 
@@ -83,7 +83,7 @@ def test_what_is_not_served_is_refused_with_a_status(api: Api, method: str, path
     assert reply.body["kind"] == "Status"
 
 
-@pytest.mark.parametrize("kind", ["application/vnd.kubernetes.protobuf", "application/cbor", "text/plain"])
+@pytest.mark.parametrize("kind", ["application/cbor", "application/xml", "text/plain"])
 def test_bodies_in_other_languages_are_refused(api: Api, kind: str) -> None:
     assert api.ask("POST", CONFIG_MAPS, config_map(), kind).code == 415
 

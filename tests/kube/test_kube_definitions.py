@@ -97,6 +97,12 @@ def test_a_schema_that_could_not_be_held_to_is_refused(api: Api, change: dict[st
     assert [path.split("properties[spec].")[1] for path in reply.causes] == [field]
 
 
+def test_a_comparison_where_old_and_new_cannot_be_paired_is_refused(api: Api) -> None:
+    items = {"type": "integer", "x-kubernetes-validations": [{"rule": "self >= oldSelf"}]}
+    reply = api.post(CRDS, definition({"type": "object", "properties": {"a": {"type": "array", "items": items}}}))
+    assert "uncorrelatable" in reply.body["message"]
+
+
 def test_a_webhook_conversion_is_refused(api: Api) -> None:
     manifest = definition()
     manifest["spec"]["conversion"] = {"strategy": "Webhook"}

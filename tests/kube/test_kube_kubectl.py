@@ -295,6 +295,35 @@ def test_create_namespace_and_work_in_it(kubectl: Kubectl) -> None:
     assert kubectl("delete", "ns", "lab").code == 0
 
 
+@pytest.mark.parametrize(
+    ("words", "path", "wanted"),
+    [
+        (("configmap", "x", "--from-literal=a=b"), "{.data.a}", "b"),
+        (("secret", "generic", "x", "--from-literal=a=b"), "{.data.a}", "Yg=="),
+        (("serviceaccount", "x"), "{.metadata.name}", "x"),
+        (("service", "clusterip", "x", "--tcp=80:8080"), "{.spec.ports[0].targetPort}", "8080"),
+        (("deployment", "x", "--image=nginx", "--replicas=0", "--port=80"), "{.spec.replicas}", "0"),
+    ],
+)
+def test_create_makes_small_objects_from_words(
+    kubectl: Kubectl, words: tuple[str, ...], path: str, wanted: str
+) -> None:
+    kubectl("create", *words)
+    assert kubectl("get", words[0], "x", "-o", f"jsonpath={path}").out == wanted
+
+
+def test_create_dry_run_shows_what_would_be(kubectl: Kubectl) -> None:
+    out = kubectl("create", "deployment", "x", "--image=nginx", "--dry-run=server", "-o", "yaml").out
+    assert "progressDeadlineSeconds: 600" in out
+    assert "not found" in kubectl("get", "deploy", "x", fails=True).err
+
+
+def test_a_node_is_drained(kubectl: Kubectl, nodes: Api) -> None:
+    nodes.post(PODS, pod(nodeName="k8s-w1", terminationGracePeriodSeconds=0))
+    assert "pod/web evicted" in kubectl("drain", "k8s-w1", "--force").out
+    assert kubectl("get", "node", "k8s-w1").rows()[0][1] == "Ready,SchedulingDisabled"
+
+
 def test_a_definition_is_waited_for(kubectl: Kubectl) -> None:
     kubectl("apply", "-f", "-", given=definition())
     assert "condition met" in kubectl("wait", "--for=condition=Established", "crd/widgets.lab.example").out

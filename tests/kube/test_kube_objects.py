@@ -102,6 +102,13 @@ def test_the_body_must_be_of_the_kind_of_the_path(api: Api) -> None:
     assert "does not match the expected API version" in reply.body["message"]
 
 
+def test_a_built_in_need_not_name_its_kind(api: Api, widgets: Api) -> None:
+    unnamed = {name: value for name, value in config_map().items() if name not in ("apiVersion", "kind")}
+    assert api.post(CONFIG_MAPS, unnamed).body["kind"] == "ConfigMap"
+    reply = widgets.post(WIDGETS, {"metadata": {"name": "one"}, "spec": {"size": 1}})
+    assert reply.body["message"] == "Object 'Kind' is missing in the request body"
+
+
 def test_a_binding_gives_a_pod_its_node_once(api: Api) -> None:
     api.post(PODS, pod())
     binding = {"apiVersion": "v1", "kind": "Binding", "metadata": {"name": "web"}, "target": {"name": "node-1"}}

@@ -41,8 +41,8 @@ CONFIGURATION, SESSIONS, STATUS = "configuration", "sessions", "status"
 class BgpAgent:
     """One node's agent; works from construction until `stop` is set.
 
-    workers: shared by all agents of a cluster; one of its own when absent. secrets_namespace: the cilium-config's
-    `bgp-secrets-namespace`.
+    halted: between `halt` and `resume`. workers: shared by all agents of a cluster; one of its own when absent.
+    secrets_namespace: the cilium-config's `bgp-secrets-namespace`.
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class BgpAgent:
         self._secrets_namespace = secrets_namespace
         self._speakers: dict[str, Speaker] = {}
         self._standby: Gobgpd | None = None
-        self._halted = False
+        self.halted = False
         self._told_unable: tuple[tuple[str, str], ...] = ()
         self._workers = workers or BgpWorkers(informers, stop, threads=1)
         self._workers.register(node_name, self._handle)
@@ -83,13 +83,13 @@ class BgpAgent:
 
     def halt(self) -> None:
         """The agent dies: its speakers end without a word, and nothing starts them again before `resume`."""
-        self._halted = True
+        self.halted = True
         self.close()
         self._enqueue(CONFIGURATION)  # ends one that was being started just now
 
     def resume(self) -> None:
         """The agent is back: paths and policies first, peers last."""
-        self._halted = False
+        self.halted = False
         self._enqueue(CONFIGURATION)
 
     def close(self) -> None:
@@ -158,7 +158,7 @@ class BgpAgent:
         )
 
     def _reconcile(self) -> None:
-        if self._halted:
+        if self.halted:
             self._end_all()
             return
         seen = self._seen()
@@ -241,7 +241,7 @@ class BgpAgent:
     def _look_at_sessions(self) -> None:
         """Take what the speakers say of their sessions into the status."""
         node_config = self._node_config()
-        if node_config is None or self._halted:
+        if node_config is None or self.halted:
             return
         wanted = {instance["name"]: instance for instance in node_config["spec"].get("bgpInstances") or ()}
         self._status.keep_only(set(wanted))

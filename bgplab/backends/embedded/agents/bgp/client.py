@@ -45,11 +45,10 @@ RESET_TEXT = "Peer configuration changed"
 
 
 class SpeakerError(LabError):
-    """A speaker refused a call or did not answer; `gone` when nobody listens on its socket any more."""
+    """A speaker refused a call or did not answer (code UNAVAILABLE: it is gone)."""
 
     def __init__(self, call: str, code: grpc.StatusCode, details: str) -> None:
         self.call, self.code, self.details = call, code, details
-        self.gone = code is grpc.StatusCode.UNAVAILABLE
         super().__init__(f"{call}: {code.name}: {details}")
 
 
@@ -205,13 +204,13 @@ class GobgpClient:
     def _call(self, name: str, request: Message) -> Any:
         try:
             return getattr(self._stub, name)(request, timeout=CALL_SECONDS)
-        except grpc.RpcError as fault:
+        except (grpc.RpcError, ValueError) as fault:
             raise _fault(name, fault) from fault
 
     def _stream(self, name: str, request: Message) -> Iterable[Any]:
         try:
             return list(getattr(self._stub, name)(request, timeout=CALL_SECONDS))
-        except grpc.RpcError as fault:
+        except (grpc.RpcError, ValueError) as fault:
             raise _fault(name, fault) from fault
 
 
@@ -227,5 +226,8 @@ def _changes(answers: Iterable[pb.WatchEventResponse]) -> Iterator[SessionChange
         return
 
 
-def _fault(call: str, fault: grpc.RpcError) -> SpeakerError:
-    return SpeakerError(call, fault.code(), fault.details())
+def _fault(call: str, fault: Exception) -> SpeakerError:
+    """gRPC says with a ValueError that the channel has been closed: by whoever ended the speaker meanwhile."""
+    if isinstance(fault, grpc.RpcError):
+        return SpeakerError(call, fault.code(), fault.details())
+    return SpeakerError(call, grpc.StatusCode.UNAVAILABLE, str(fault))

@@ -69,6 +69,8 @@ class CiliumDbg:
         """(exit status, standard output, standard error) of a command line."""
         if not argv or argv[0] not in NAMES:
             return 127, "", f"{' '.join(argv[:1])}: command not found\n"
+        if self._agent.halted:
+            return 1, "", f"Error: the agent of {self._node_name} does not run\n"
         try:
             words = parse(argv[1:])
             command, rest = self._command(argv[0], words.words)
