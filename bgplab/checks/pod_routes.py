@@ -9,7 +9,7 @@ from bgplab.checks.finding import Finding, inconclusive
 from bgplab.checks.registry import Explanation, check
 from bgplab.checks.sample_app import answered_by, told
 from bgplab.observe.endpoint_slices import Endpoints
-from bgplab.observe.flows import FlowRecords
+from bgplab.observe.flows import Flow, FlowRecords
 from bgplab.observe.http import PodRequests
 from bgplab.observe.kernel_routes import NodeRoutes
 from bgplab.spec import derived
@@ -87,16 +87,31 @@ def pods_reach_all_pods(seen: PodRequests, endpoints: Endpoints, expected: Expec
 )
 def flows_are_recorded(requests: PodRequests, seen: FlowRecords, endpoints: Endpoints, expected: Expected) -> Finding:
     client = expected.app.client
-    reached = {endpoint.pod for endpoint in endpoints.ready if endpoint.pod in answered_by(requests.by_name)}
+    ports = _client_ports(requests)
+    reached = {endpoint.pod for endpoint in endpoints.ready if endpoint.pod in ports}
     if not reached:
         return inconclusive(f"{client} reached no pod, so there is nothing to record")
-    problems = []
+    problems, counted = [], 0
     for pod in sorted(name for name in reached if name):
-        for source, destination in ((client, pod), (pod, client)):
-            here = [flow for flow in seen.flows if (flow.source, flow.destination) == (source, destination)]
-            flags = {flag for flow in here if flow.verdict == "FORWARDED" for flag in flow.flags}
-            lacking = FLAGS - flags
-            problems += [f"{source} → {destination}: no FORWARDED record with {listed(lacking)}"] if lacking else []
-    dropped = [flow for flow in seen.flows if flow.verdict == "DROPPED" and {flow.source, flow.destination} & reached]
-    problems += [f"{len(dropped)} records are DROPPED"] if dropped else []
-    return judged(problems, f"{client} ↔ {listed(reached)} FORWARDED with SYN, ACK and FIN", flows=len(seen.flows))
+        there = [flow for flow in seen.flows if _ends(flow) == (client, pod) and flow.source_port in ports[pod]]
+        back = [flow for flow in seen.flows if _ends(flow) == (pod, client) and flow.destination_port in ports[pod]]
+        counted += len(there) + len(back)
+        for way, here in ((f"{client} → {pod}", there), (f"{pod} → {client}", back)):
+            lacking = FLAGS - {flag for flow in here if flow.verdict == "FORWARDED" for flag in flow.flags}
+            problems += [f"{way}: no FORWARDED record with {listed(lacking)}"] if lacking else []
+            dropped = sum(flow.verdict == "DROPPED" for flow in here)
+            problems += [f"{way}: {dropped} records are DROPPED"] if dropped else []
+    return judged(problems, f"{client} ↔ {listed(reached)} FORWARDED with SYN, ACK and FIN", flows=counted)
+
+
+def _client_ports(requests: PodRequests) -> dict[str, set[int]]:
+    """The client's ports by the pod that answered: a node remembers flows, and older ones prove nothing now."""
+    ports: dict[str, set[int]] = {}
+    for request in (*requests.by_name, *requests.by_address.values()):
+        if request.answered and request.body and request.body.remote_port:
+            ports.setdefault(request.body.hostname, set()).add(request.body.remote_port)
+    return ports
+
+
+def _ends(flow: Flow) -> tuple[str, str]:
+    return flow.source, flow.destination

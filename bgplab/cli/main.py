@@ -27,6 +27,8 @@ COMMANDS = {
     "explain": ("knowledge", "Say what an observation is, why it matters, and how to see it by hand."),
     "manifests": ("knowledge", "Print a lab description's Kubernetes manifests."),
     "schema": ("knowledge", "Print the JSON Schema of lab descriptions."),
+    "serve": ("serve", "Prefect server, worker, deployments and reports on this machine's loopback."),
+    "deploy": ("serve", "Register the deployments on the Prefect server that PREFECT_API_URL names."),
     "doctor": ("machine", "Say what this machine lacks, and how to get it."),
     "setup": ("machine", "Fetch what lab hosts need into the cache; installs nothing."),
     "version": ("machine", "Print versions."),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
@@ -70,3 +71,31 @@ def overrides_of(pairs: tuple[str, ...]) -> dict[str, str]:
         if "=" not in pair:
             raise click.UsageError(f"--set {pair!r}: write FIELD=VALUE")
     return dict(pair.split("=", 1) for pair in pairs)
+
+
+def backend_option(command: Command) -> Command:
+    """--backend, and what an inventory is told; see `backend_options`."""
+    for option in (
+        click.option("--sudo", is_flag=True, help="Inventory: commands on hosts need sudo."),
+        click.option("--context", help="Inventory: a context of the kubeconfig."),
+        click.option("--kubeconfig", type=click.Path(), help="Inventory: a kubeconfig."),
+        click.option("--ssh-config", type=click.Path(), help="Inventory: an ssh_config with an entry per host."),
+        click.option("--backend", type=click.Choice(["embedded", "inventory"]), default="embedded", show_default=True),
+    ):
+        command = option(command)
+    return command
+
+
+def backend_options(options: dict[str, Any]) -> dict[str, Any]:
+    """What the chosen backend is told. Raises a usage error for what only the other one knows, or what it lacks."""
+    inventory = {name: options[name] for name in ("ssh_config", "kubeconfig", "context", "sudo") if options[name]}
+    if options["backend"] == "embedded":
+        if inventory:
+            raise click.UsageError(f"--{next(iter(inventory)).replace('_', '-')} goes with --backend inventory")
+        return {"grace_seconds": options["grace"]} if options.get("grace") is not None else {}
+    if not {"ssh_config", "kubeconfig"} <= inventory.keys():
+        raise click.UsageError("--backend inventory needs --ssh-config and --kubeconfig")
+    return {
+        name: str(Path(value).expanduser().absolute()) if name in ("ssh_config", "kubeconfig") else value
+        for name, value in inventory.items()
+    }

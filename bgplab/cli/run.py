@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bgplab.cli.options import json_option, lab_option, overrides_of
+from bgplab.cli.options import backend_option, backend_options, json_option, lab_option, overrides_of
 from bgplab.cli.output import print_json, progress
 
 if TYPE_CHECKING:
@@ -26,11 +26,7 @@ if TYPE_CHECKING:
 @click.option("--until", default="G30", show_default=True, metavar="STEP", help="Stop after this step, e.g. G14.")
 @click.option("--keep", is_flag=True, help="Leave the lab standing; a later run goes on from there.")
 @click.option("--dry-run", is_flag=True, help="Print the commands of every step; no lab is touched.")
-@click.option("--backend", type=click.Choice(["embedded", "inventory"]), default="embedded", show_default=True)
-@click.option("--ssh-config", type=click.Path(), help="Inventory: an ssh_config with an entry per host.")
-@click.option("--kubeconfig", type=click.Path(), help="Inventory: a kubeconfig.")
-@click.option("--context", help="Inventory: a context of the kubeconfig.")
-@click.option("--sudo", is_flag=True, help="Inventory: commands on hosts need sudo.")
+@backend_option
 @click.option("--grace", type=click.FloatRange(min=0), help="Embedded: seconds a lab outlives an owner that vanished.")
 @json_option
 def run(flow: str, lab: str, overrides: tuple[str, ...], nodes: int | None, **options: Any) -> int:
@@ -58,10 +54,13 @@ def run(flow: str, lab: str, overrides: tuple[str, ...], nodes: int | None, **op
         "keep": options["keep"],
         "overrides": given,
         "backend": options["backend"],
-        "backend_options": _backend_options(options),
+        "backend_options": backend_options(options),
         "run_id": run_id,
     }
-    return show(run_flow(parameters, say), as_json=options["as_json"])
+    directory = run_flow(parameters, say)
+    from bgplab.results.directory import load_run
+
+    return show(load_run(directory), directory, as_json=options["as_json"])
 
 
 def _refuse_unknown_step(until: str) -> None:
@@ -70,21 +69,6 @@ def _refuse_unknown_step(until: str) -> None:
 
     if until not in all_checks():
         raise InputError("--until", f"there is no step {until!r}", "", "name one of G01 … G30")
-
-
-def _backend_options(options: dict[str, Any]) -> dict[str, Any]:
-    """What the chosen backend is told. Raises a usage error for what only the other one knows, or what it lacks."""
-    inventory = {name: options[name] for name in ("ssh_config", "kubeconfig", "context", "sudo") if options[name]}
-    if options["backend"] == "embedded":
-        if inventory:
-            raise click.UsageError(f"--{next(iter(inventory)).replace('_', '-')} goes with --backend inventory")
-        return {"grace_seconds": options["grace"]} if options["grace"] is not None else {}
-    if not {"ssh_config", "kubeconfig"} <= inventory.keys():
-        raise click.UsageError("--backend inventory needs --ssh-config and --kubeconfig")
-    return {
-        name: str(Path(value).expanduser().absolute()) if name in ("ssh_config", "kubeconfig") else value
-        for name, value in inventory.items()
-    }
 
 
 def _dry_run(spec: Any, until: str, as_json: bool) -> int:
@@ -133,19 +117,18 @@ def run_flow(parameters: dict[str, Any], say: Any) -> Path:
     raise fault if isinstance(fault, BgpLabError) else LabError(f"the flow ended as {state.name}: {state.message}")
 
 
-def show(directory: Path, *, as_json: bool) -> int:
-    """The run's verdict as a table (or one JSON object); the exit status."""
+def show(run: Run, directory: Path | None, *, as_json: bool) -> int:
+    """The run's verdict as a table (or one JSON object); the exit status. directory: None when none was written."""
     from bgplab.checks.finding import Verdict
-    from bgplab.results.directory import load_run
 
-    run = load_run(directory)
+    report = directory / "report.html" if directory else None
     if as_json:
         print_json(
             {
                 "run_id": run.run_id,
                 "verdict": run.verdict.value,
-                "results": str(directory),
-                "report": str(directory / "report.html"),
+                "results": str(directory) if directory else None,
+                "report": str(report) if report else None,
                 "checks": [
                     {"id": one.id, "title": one.title, "verdict": one.verdict.value, "reason": one.reason}
                     for one in run.checks
@@ -154,7 +137,8 @@ def show(directory: Path, *, as_json: bool) -> int:
         )
     else:
         print_table(run)
-        click.echo(f"\nreport: {directory / 'report.html'}")
+        if report:
+            click.echo(f"\nreport: {report}")
     if run.error:
         return 4
     return 0 if run.verdict is Verdict.HOLDS else 1

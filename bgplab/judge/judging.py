@@ -65,8 +65,8 @@ def run(
 
 
 def _warm_up_statistics() -> None:
-    """Import what load tests will be judged with while a window is watched: alone it takes 2 to 4 s, later on."""
-    threading.Thread(target=importlib.import_module, args=("scipy.stats",), daemon=True).start()
+    """Import what load tests will be judged with while a window is watched: alone it takes up to a second, later on."""
+    threading.Thread(target=importlib.import_module, args=("scipy.special",), daemon=True).start()
 
 
 def _asked_for(ids: Sequence[str]) -> list[Check]:

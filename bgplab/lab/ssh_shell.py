@@ -76,6 +76,8 @@ class SshShell:
             channel.shutdown_write()
             out, err = _read_both(channel, started + timeout)
             status = channel.recv_exit_status()
+            if status < 0:
+                raise OSError("it was closed without an exit status")
         except TimeoutError as late:
             raise LabError(f"{self.name}: `{shlex.join(argv)}` did not end within {timeout:g} s") from late
         except OSError as fault:

@@ -12,12 +12,17 @@ from bgplab.observe.cilium_agents import ask_agents
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """One record. source and destination: pod names (empty for what is no pod). flags: TCP flags that were set."""
+    """One record. source and destination: pod names (empty for what is no pod). flags: TCP flags that were set.
+
+    The ports tell connections apart; 0 where a record has none.
+    """
 
     source: str
     destination: str
     verdict: str
     flags: frozenset[str]
+    source_port: int = 0
+    destination_port: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +42,13 @@ def parse_flows(text: str) -> FlowRecords:
 
 
 def _flow(given: dict[str, Any]) -> Flow:
-    flags = ((given.get("l4") or {}).get("TCP") or {}).get("flags") or {}
+    tcp = (given.get("l4") or {}).get("TCP") or {}
+    flags = tcp.get("flags") or {}
     return Flow(
         (given.get("source") or {}).get("pod_name", ""),
         (given.get("destination") or {}).get("pod_name", ""),
         given.get("verdict", ""),
         frozenset(name for name, is_set in flags.items() if is_set),
+        tcp.get("source_port", 0),
+        tcp.get("destination_port", 0),
     )

@@ -6,6 +6,7 @@ An ordinary client of the Kubernetes API: it watches pods and writes their statu
 from __future__ import annotations
 
 import logging
+import socket
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -18,6 +19,7 @@ from bgplab.backends.embedded.agents.kubelet.addresses import PodAddresses
 from bgplab.backends.embedded.agents.kubelet.network import connect_pod, interface_of
 from bgplab.backends.embedded.agents.kubelet.sandbox import Placement, Sandbox
 from bgplab.backends.embedded.agents.kubelet.status import now, pod_status, stamp
+from bgplab.backends.embedded.agents.netns import socket_in
 from bgplab.backends.embedded.agents.programs.images import Program, resolve
 from bgplab.backends.embedded.controllers.runtime import Informers, Worker, key_of
 from bgplab.backends.embedded.hosts.making import HostMaker
@@ -28,6 +30,7 @@ from bgplab.lab.cluster import EVENT, POD, ApiError, Cluster, Manifest
 logger = logging.getLogger(__name__)
 
 RESTART_BACKOFF_SECONDS = 10.0
+LISTEN_PATIENCE_SECONDS = 3.0
 WORKERS = 4
 
 
@@ -135,6 +138,8 @@ class Kubelet:
             sandbox.run_nothing(container["name"], container["image"])
         else:
             sandbox.run(container["name"], container["image"], argv, _environment(pod, container))
+            if sandbox.placement.own_host and program.entrypoint:
+                _wait_listening(sandbox.placement.host.netns, container)
 
     def _keep_running(self, pod: Manifest, sandbox: Sandbox) -> float | None:
         """Start ended containers again as restartPolicy says; seconds until it is time, or None."""
@@ -207,6 +212,23 @@ class Kubelet:
                 "source": {"component": "kubelet", "host": pod["spec"]["nodeName"]},
             }
         )
+
+
+def _wait_listening(netns: int, container: Mapping[str, Any]) -> None:
+    """Wait a moment for a server image to listen on its declared ports.
+
+    The real image listens within milliseconds of its start and Python takes longer; without this a pod would count as
+    ready while it still refuses connections, which is this lab's own artefact.
+    """
+    until = time.monotonic() + LISTEN_PATIENCE_SECONDS
+    for port in container.get("ports", []):
+        while port.get("protocol", "TCP") == "TCP" and time.monotonic() < until:
+            try:
+                address = ("127.0.0.1", port["containerPort"])
+                socket_in(netns, lambda address=address: socket.create_connection(address, 1)).close()  # type: ignore[misc]
+                break
+            except OSError:
+                time.sleep(0.005)
 
 
 def _environment(pod: Manifest, container: Mapping[str, Any]) -> dict[str, str]:
