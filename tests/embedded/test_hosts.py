@@ -31,19 +31,19 @@ def test_standard_input_reaches_the_command(lab: Lab) -> None:
 
 
 def test_a_command_that_fails_names_host_command_and_reason(lab: Lab) -> None:
-    with pytest.raises(CommandFailed, match="router: `ls /nowhere` ended with status 2: .*No such file"):
+    with pytest.raises(CommandFailed, match=r"router: `ls /nowhere` ended with status 2: .*No such file"):
         lab.hosts["router"].run(["ls", "/nowhere"])
 
 
 def test_a_command_that_does_not_end_is_given_up_in_time(lab: Lab) -> None:
-    with pytest.raises(LabError, match="did not end within 0.2 s"):
+    with pytest.raises(LabError, match=r"did not end within 0\.2 s"):
         lab.hosts["router"].run(["sleep", "60"], timeout=0.2)
 
 
 def test_a_started_command_can_be_stopped_and_keeps_its_output(lab: Lab) -> None:
     seen: list[str] = []
-    running = lab.hosts["router"].start(["sh", "-c", "trap 'echo ended; exit 0' INT; echo began; while :; do sleep 0.01; done"],
-                                        on_line=seen.append)  # fmt: skip
+    script = "trap 'echo ended; exit 0' INT; echo began; while :; do sleep 0.01; done"
+    running = lab.hosts["router"].start(["sh", "-c", script], on_line=seen.append)
     while not seen:
         pass
     assert running.stop().stdout == "began\nended\n"

@@ -1,4 +1,4 @@
-"""SIGKILL at any moment leaves nothing on the machine: no process, interface, mount, route, sysctl, port or list entry."""
+"""SIGKILL at any moment leaves nothing: no process, interface, mount, route, sysctl, port or list entry."""
 
 from __future__ import annotations
 

@@ -82,7 +82,12 @@ async def _feed(descriptor: int, source: AsyncIterator[bytes]) -> None:
 
 async def _writable(loop: asyncio.AbstractEventLoop, descriptor: int) -> None:
     ready: asyncio.Future[None] = loop.create_future()
-    loop.add_writer(descriptor, lambda: ready.done() or ready.set_result(None))
+
+    def done() -> None:
+        if not ready.done():
+            ready.set_result(None)
+
+    loop.add_writer(descriptor, done)
     try:
         await ready
     finally:

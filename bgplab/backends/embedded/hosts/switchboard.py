@@ -154,7 +154,8 @@ class Host:
     def lost(self) -> None:
         """The host's init is gone; whoever waits must not wait for ever."""
         gone = LabError(f"{self.name}: the host is gone")
-        for future in [*self._starting.values(), *self._running.values(), self.ready]:
+        waiting: list[Future[Any]] = [*self._starting.values(), *self._running.values(), self.ready]
+        for future in waiting:
             if not future.done():
                 future.set_exception(gone)
         self._starting.clear()
