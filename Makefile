@@ -3,6 +3,12 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
+# uv is ten times as fast; where it cannot reach an index that pip is configured for, pip does it
+INSTALL = $(BIN)/uv pip install -q --python $(BIN)/python -c constraints.txt -e
+FALLBACK = $(PIP) install -c constraints.txt -e
+
+# byte code is cached on first use; where it may not be, every command would compile its libraries anew
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help setup lab test test-all lint format bench serve deploy clean
@@ -16,12 +22,13 @@ $(VENV)/.ready: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; set PYTHON=…" >&2; exit 3; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { echo "python3-venv is missing: apt-get install python3-venv" >&2; exit 3; }
 	@echo "python packages: installing locked versions into $(VENV)"
-	@$(PIP) install -c constraints.txt -e .
+	@$(PIP) install uv
+	@$(INSTALL) . 2>/dev/null || $(FALLBACK) .
 	@touch $@
 
 $(VENV)/.ready-dev: $(VENV)/.ready
 	@echo "python packages: installing what only tests need"
-	@$(PIP) install -c constraints.txt -e '.[dev]'
+	@$(INSTALL) '.[dev]' 2>/dev/null || $(FALLBACK) '.[dev]'
 	@touch $@
 
 .PHONY: userland
@@ -51,10 +58,10 @@ bench: setup $(VENV)/.ready-dev ## measure what docs/benchmarks.md claims
 	$(BIN)/python -m benchmarks
 
 serve: setup ## Prefect server, worker, deployments and reports on this machine's loopback
-	@$(BIN)/python -m deployments.serve
+	@$(BIN)/bgp-lab serve
 
 deploy: setup ## register the deployments on the Prefect server that PREFECT_API_URL names
-	@$(BIN)/python -m deployments.deploy
+	@$(BIN)/bgp-lab deploy
 
 clean: ## take every lab down and remove what make made here
 	-@test -x $(BIN)/bgp-lab && $(BIN)/bgp-lab down --all

@@ -1,122 +1,117 @@
-"""What a walk leaves: a run directory with its report, and artifacts in Prefect's UI."""
+"""What a walk leaves in Prefect's UI beside its run directory: table, summary, picture, link, progress."""
 
 from __future__ import annotations
 
 import base64
 import os
-import time
-from collections.abc import Mapping
-from importlib.metadata import version
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from prefect import task
 from prefect.artifacts import (
     create_image_artifact,
     create_link_artifact,
     create_markdown_artifact,
+    create_progress_artifact,
     create_table_artifact,
+    update_progress_artifact,
 )
 from prefect.cache_policies import NO_CACHE
+from prefect.events import emit_event
+from prefect.states import Completed, Failed, State
 
-from bgplab.judge.topology import topology_of, versions_of
-from bgplab.results.directory import save_run, this_machine
-from bgplab.results.history import Difference, differences, previous_verdicts
-from bgplab.results.junit import junit_xml
+from bgplab.checks.finding import Verdict
 from bgplab.results.markdown import markdown_summary
-from bgplab.results.record import Run, Topology
-from dashboards.figures import distribution_image
-from dashboards.report import render_report
+from tasks.records import Written, results_directory, run_of, write_run
 from tasks.walk import Walk
 
-LIBRARIES = ("prefect", "kubernetes", "fabric", "pandas", "plotly")
-LARGEST_IMAGE_BYTES = 400_000
+DRIFT = "bgp-lab.drift"
+LARGEST_ARTIFACT_BYTES = 400_000  # from about 500 KB on the server refuses to publish its event
+
+Chapter = TypeVar("Chapter", bound=Callable[..., Any])
 
 
-def results_directory() -> Path:
-    """`$BGPLAB_RESULTS`, or `results` where the command was given."""
-    return Path(os.environ.get("BGPLAB_RESULTS") or "results").absolute()
-
-
-@task(name="write the report", cache_policy=NO_CACHE, persist_result=False, tags=["bgp-lab"])
-def write_report(walk: Walk, flow: str, run_id: str, parameters: Mapping[str, Any], again: str) -> tuple[Run, Path]:
+@task(name="write the report", cache_policy=NO_CACHE, persist_result=False)
+def write_report(walk: Walk, flow: str, run_id: str, parameters: Mapping[str, Any], again: str) -> Written:
     """Write the run directory (report, frames, evidence, JUnit, markdown) and the artifacts."""
-    run = run_of(walk, flow, run_id, parameters, again)
     results = results_directory()
-    changes = differences(previous_verdicts(results, flow, run.lab, run_id), run.checks)
-    files: dict[str, str | bytes] = {
-        "report.html": render_report(run, changes),
-        "junit.xml": junit_xml(run),
-        "summary.md": markdown_summary(run, changes),
-    }
-    if run.load_tests:
-        image = distribution_image(run.load_tests, "svg")
-        files["distribution.svg"] = image.content
-    directory = save_run(results, run, files)
-    _publish(run, directory, results, changes, files.get("distribution.svg"))
-    walk.say(f"report: {directory / 'report.html'}")
-    return run, directory
+    written = write_run(run_of(walk, flow, run_id, parameters, again), results)
+    _publish(written, results)
+    walk.say(f"report: {written.report}")
+    return written
 
 
-def run_of(walk: Walk, flow: str, run_id: str, parameters: Mapping[str, Any], again: str) -> Run:
-    """Everything a walk did and saw, as one frozen record."""
-    versions = {"bgp-lab": version("bgp-lab"), "cilium": walk.spec.cluster.cilium_version}
-    versions |= {name: version(name) for name in LIBRARIES}
-    topology = Topology()
-    if walk.is_open and not walk.error:
-        versions |= versions_of(walk.lab, walk.spec)
-        topology = topology_of(walk.lab, walk.spec)
-    seed = walk.spec.ecmp.hash_seed
-    return Run(
-        flow=flow,
-        lab=walk.name,
-        run_id=run_id,
-        started_ns=walk.started_ns,
-        seconds=(time.time_ns() - walk.started_ns) / 1e9,
-        checks=tuple(walk.checks),
-        steps=tuple(walk.steps),
-        load_tests=tuple(walk.context.load_tests),
-        timeline=tuple(walk.timeline),
-        topology=topology,
-        parameters=dict(parameters),
-        versions=versions,
-        seeds={} if seed is None else {"fib_multipath_hash_seed": seed},
-        machine=this_machine(),
-        again=again,
-        error=walk.error,
-    )
+def followed(chapters: Iterable[Chapter], flow: str, lab: str) -> Iterator[Chapter]:
+    """The same chapters one by one, and how far they are as a progress artifact on the run's page."""
+    chapters = list(chapters)
+    shown = create_progress_artifact(0.0, key=artifact_key(flow, lab, "progress"), description=f"steps on lab {lab}")
+    for done, chapter in enumerate(chapters, start=1):
+        yield chapter
+        update_progress_artifact(shown, round(100 * done / len(chapters), 1))  # type: ignore[arg-type]
 
 
-def _publish(
-    run: Run, directory: Path, results: Path, changes: tuple[Difference, ...], image: str | bytes | None
-) -> None:
-    """Artifacts of the run's page in Prefect's UI; browsers follow no file: link from there, so reports are served."""
-    key = f"bgp-lab-{run.lab}"
+def artifact_key(flow: str, lab: str, what: str) -> str:
+    """Flow and lab names have lower-case letters, digits and dashes only, as keys must."""
+    return f"{flow}-{lab}-{what}"
+
+
+def _publish(written: Written, results: Path) -> None:
+    """Artifacts of the run's page; browsers follow no file: link from there, so reports are served."""
+    run = written.run
     create_table_artifact(
-        key=f"{key}-checks",
+        key=artifact_key(run.flow, run.lab, "checks"),
         table=[
             {"id": one.id, "observation": one.title, "verdict": one.verdict.value, "reason": one.reason}
             for one in run.checks
         ],
         description=run.sentence,
     )
-    create_markdown_artifact(key=f"{key}-summary", markdown=markdown_summary(run, changes))
+    summary = markdown_summary(run, written.changes)
+    if len(summary.encode()) > LARGEST_ARTIFACT_BYTES:
+        summary = f"{run.sentence}\n\nThe summary is too long for this page: `{written.directory / 'summary.md'}`"
+    create_markdown_artifact(key=artifact_key(run.flow, run.lab, "summary"), markdown=summary)
     create_link_artifact(
-        key=f"{key}-report", link=report_link(directory, results), link_text="report", description=str(directory)
+        key=artifact_key(run.flow, run.lab, "report"),
+        link=report_link(written, results),
+        link_text="report",
+        description=str(written.report),
     )
-    content = image.encode() if isinstance(image, str) else image
-    if content and len(content) < LARGEST_IMAGE_BYTES:
-        data = base64.b64encode(content).decode()
+    picture = (written.distribution or "").encode()
+    if 0 < len(picture) < LARGEST_ARTIFACT_BYTES:
         create_image_artifact(
-            key=f"{key}-distribution", image_url=f"data:image/svg+xml;base64,{data}", description="connections per node"
+            key=artifact_key(run.flow, run.lab, "distribution"),
+            image_url=f"data:image/svg+xml;base64,{base64.b64encode(picture).decode()}",
+            description="connections per node and endpoint",
         )
 
 
-def report_link(directory: Path, results: Path) -> str:
+def report_link(written: Written, results: Path) -> str:
     """Where the report can be opened: on the results server when there is one (`make serve`), else the file itself."""
     site = os.environ.get("BGPLAB_SITE")
-    return (
-        f"{site.rstrip('/')}/{directory.relative_to(results)}/report.html"
-        if site
-        else (directory / "report.html").as_uri()
+    if not site:
+        return written.report.as_uri()
+    return f"{site.rstrip('/')}/{written.report.relative_to(results)}"
+
+
+def verdict_as_state(written: Written, remark: str = "") -> State[dict[str, str]]:
+    """Completed when everything that was judged holds; else Failed. The message names the check, then the remark."""
+    run = written.run
+    facts = {"verdict": run.verdict.value, "results": str(written.directory), "sentence": run.sentence}
+    state = Completed if run.verdict is Verdict.HOLDS else Failed
+    return state(message=f"{run.sentence} {remark}".strip(), data=facts)
+
+
+def tell_drift(written: Written, say: Callable[[str], None]) -> str:
+    """What differs from the run before, in a sentence; said, and emitted as the event `bgp-lab.drift`. Else empty."""
+    run, changes = written.run, [str(change) for change in written.changes]
+    if not changes:
+        return ""
+    emit_event(
+        DRIFT,
+        resource={"prefect.resource.id": f"bgp-lab.{run.lab}", "prefect.resource.name": run.lab},
+        payload={"verdict": run.verdict.value, "changes": changes, "results": str(written.directory)},
     )
+    for change in changes:
+        say(f"not as in the run before: {change}")
+    return f"Not as in the run before: {'; '.join(changes)}"

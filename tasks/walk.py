@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import contextvars
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any
 
 from bgplab.backends.registry import Backend, Standing
+from bgplab.backends.registry import backend as backend_named
+from bgplab.backends.standing import standing_lab
 from bgplab.checks.all import all_checks
 from bgplab.checks.finding import Verdict, skipped
 from bgplab.checks.stages import later, number, reached
@@ -24,6 +26,7 @@ from bgplab.lab.model import Lab
 from bgplab.lab.opening import open_lab
 from bgplab.lab.waiting import Deadline
 from bgplab.results.record import CheckResult, StepResult, TimelineEvent
+from bgplab.spec.loading import load_lab
 from bgplab.spec.model import LabSpec
 from bgplab.steps.all import STEPS
 from bgplab.steps.outcome import Outcome, Step
@@ -113,22 +116,30 @@ class Walk:
 
     def judge(self, step: str) -> list[CheckResult]:
         """Judge every observation that follows a step, up to the next one; results are kept."""
-        ids = [id for id in ids_after(step) if number(id) <= number(self.until)]
+        return self.judge_checks([id for id in ids_after(step) if number(id) <= number(self.until)])
+
+    def judge_checks(self, ids: Sequence[str]) -> list[CheckResult]:
+        """Judge these checks of the lab as it is now; results are kept. Raises InputError for what is no check's id."""
         here = contextvars.copy_context()  # verdicts fall in other threads, which know nothing of this task
 
         def tell(result: CheckResult) -> None:
             here.copy().run(self._tell, result)
 
         results = judge(self.lab, self.spec, ids, self.stage, self.context, on_result=tell)
-        self.checks = [check for check in self.checks if check.id not in ids] + results
+        kept = [check for check in self.checks if check.id not in ids]
+        self.checks = sorted(kept + results, key=lambda check: number(check.id))
         return results
 
-    def give_up(self, fault: BaseException) -> None:
-        """Nothing further can be done: the rest is skipped, naming why, and the run has failed."""
+    def give_up(self, fault: BaseException, asked: Sequence[str] | None = None) -> None:
+        """Nothing further can be done: the rest is skipped, naming why, and the run has failed.
+
+        asked: the checks that were to be judged; all up to the walk's end when None.
+        """
         self.error = str(fault) or type(fault).__name__
         judged = {result.id for result in self.checks}
         for id, check in all_checks().items():
-            if id not in judged and number(id) <= number(self.until):
+            wanted = number(id) <= number(self.until) if asked is None else id in asked
+            if id not in judged and wanted:
                 self.checks.append(
                     CheckResult.of(id, check.title, skipped(f"not reached: {self.error.splitlines()[0]}"))
                 )
@@ -160,6 +171,22 @@ class Walk:
     def _tell(self, result: CheckResult) -> None:
         self.event(f"check_{result.verdict.value}", result.id, result.reason)
         self.say(f"  {MARKS[result.verdict]} {result.id}  {result.title}: {result.reason}")
+
+
+def walk_standing(
+    name: str | None, backend: str, options: Mapping[str, Any], lab: str, overrides: Mapping[str, str], say: Say
+) -> Walk:
+    """A walk on a lab that stands, for who judges and changes nothing; open it with `provision`.
+
+    embedded: the lab of this name on this machine, as it was described when it came up; lab, overrides and options
+    have no say. inventory: the lab described by them. Raises InputError, also when no such lab stands.
+    """
+    if backend == "embedded":
+        name = name or "guide"
+        spec, taken = standing_lab(name)
+    else:
+        spec, taken = load_lab(lab, overrides), backend_named(backend, options)
+    return Walk(spec, name or spec.name, taken, say=say)
 
 
 MARKS: Mapping[Verdict, str] = {

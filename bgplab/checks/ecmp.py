@@ -149,6 +149,7 @@ def evidence_agrees(
         if router.name not in results:
             return inconclusive(f"no load test from {router.name}")
         view = router_view(router, tables, routes, policies, expected)
+        problems += _ways_that_are_missing(router, tables, expected)
         kernel = {hop.node for hop in view.installed or ()}
         reached = {share.name for share in results[router.name].of_kind("node") if share.observed}
         problems += difference(f"{router.name}: kernel against BGP table", kernel, view.paths)
@@ -173,6 +174,9 @@ def _spread_as_due(
         return fails(f"{HASH_POLICY} is {wrong}, expected {hash_policy}")
     if len(expected.announcers) < 2:
         return skipped(f"{len(expected.announcers)} nodes announce {expected.vip}: nothing to spread over")
+    missing_ways = [each for router in expected.routers for each in _ways_that_are_missing(router, tables, expected)]
+    if missing_ways:
+        return fails("; ".join(missing_ways))
     results = load_tests(loads, policies, tables, routes, endpoints, expected, check_id=row)
     missing = {router.name for router in expected.routers} - set(results)
     if missing:
@@ -191,6 +195,19 @@ def _spread_as_due(
             bad = [line for line, result in zip(told, results.values(), strict=True) if result.verdict is verdict]
             return say("; ".join(bad), None, **figures)
     return judged([], "; ".join(told), **figures)
+
+
+def _ways_that_are_missing(router: Router, tables: BgpTables, expected: Expected) -> list[str]:
+    """What a distribution cannot show: it is even over those who are there, also when a node is not among them."""
+    paths = tables.by_router[router.name].paths(expected.vip_prefix) if expected.vip_prefix else ()
+    usable = [path for path in paths if path.valid]
+    announcing = [_name(path.next_hop, expected) for path in usable]
+    due = [node.name for node in expected.announcers]
+    problems = difference(f"{router.name}: nodes with a path to {expected.vip}", announcing, due)
+    used, installed = sum(path.in_use for path in usable), expected.installed_paths(router)
+    if not problems and used != installed:
+        problems.append(f"{router.name}: {used} paths to {expected.vip} are in use (multipath), expected {installed}")
+    return problems
 
 
 def _counts(result: LoadTestResult) -> str:

@@ -97,7 +97,8 @@ def prepare_prefect(say: Any) -> None:
     # the console shows the walk's own words; Prefect's log has the same ones
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
     if "PREFECT_API_URL" not in os.environ and not (Path.home() / ".prefect" / "profiles.toml").exists():
-        os.environ.setdefault("PREFECT_HOME", str(state_directory() / "prefect"))
+        home = os.environ.setdefault("PREFECT_HOME", str(state_directory() / "prefect"))
+        Path(home).mkdir(parents=True, exist_ok=True, mode=0o700)
         say("Prefect: a server of this run's own (set PREFECT_API_URL to use a standing one)")
 
 

@@ -45,6 +45,8 @@ from bgplab.spec.model import LabSpec, Router
 from bgplab.traffic.probe import Probe
 from bgplab.traffic.prober import COLUMNS
 
+PORTS = (38988, 80)  # of the client, of the application
+
 
 @dataclass(frozen=True)
 class World:
@@ -274,7 +276,13 @@ def right_world(spec: LabSpec, stage: str) -> World:
         ),
         FlowRecords(
             tuple(
-                Flow(source, destination, "FORWARDED", frozenset(flags))
+                Flow(
+                    source,
+                    destination,
+                    "FORWARDED",
+                    frozenset(flags),
+                    *(PORTS if source == app.client else PORTS[::-1]),
+                )
                 for pod in pods
                 for source, destination in ((app.client, pod.name), (pod.name, app.client))
                 for flags in ({"SYN"}, {"SYN", "ACK"}, {"ACK", "PSH"}, {"ACK", "FIN"})
@@ -373,7 +381,7 @@ def _pod_route(spec: LabSpec, node: Any) -> KernelRoute:
 
 
 def answer(pod: str, address: IPv4Address, remote: IPv4Address) -> Request:
-    return Request(0, 200, 0.004, True, Whoami(pod, (IPv4Address("127.0.0.1"), address), remote, 38988))
+    return Request(0, 200, 0.004, True, Whoami(pod, (IPv4Address("127.0.0.1"), address), remote, PORTS[0]))
 
 
 def time_out() -> Request:

@@ -162,6 +162,11 @@ def loaded(nodes: list[str], error: str = "") -> Break:
 
 
 SPREAD = [CTR, W1, W0] * 2000
+#: The kernel and the traffic have two nodes of three, evenly, and so agree with each other.
+TWO_OF_THREE = both(
+    per(RouterRoutes, ROUTER, route("172.16.1.1/32", next_hops=(NextHop(CTR_ADDRESS, "eth1"), NextHop(W1_ADDRESS, "eth1")))),
+    loaded([CTR, W1] * 3000),
+)
 
 #: id, stage, what is broken, how, what the reason must say.
 FAULTS: list[tuple[str, str, str, Break, str]] = [
@@ -229,7 +234,8 @@ FAULTS: list[tuple[str, str, str, Break, str]] = [
     ("G16", "G15", "a pod gets nothing", requests(by_name(lambda number, request: request if number % 3 < 2 else answer(pod_name(CTR), W0_POD, W0_POD))), "pods that answered: missing webpod-7d4f8-k8s-w0"),
     ("G17", "G15", "no answers recorded", each(FlowRecords, "flows", lambda flow: None if flow.source == pod_name(W0) else flow), "webpod-7d4f8-k8s-w0 → curl-pod: no FORWARDED record with ACK, FIN, SYN"),
     ("G17", "G15", "connections are not closed", each(FlowRecords, "flows", lambda flow: None if "FIN" in flow.flags else flow), "with FIN"),
-    ("G17", "G15", "packets are dropped", each(FlowRecords, "flows", lambda flow: replace(flow, verdict="DROPPED") if "PSH" in flow.flags else flow), "6 records are DROPPED"),
+    ("G17", "G15", "packets are dropped", each(FlowRecords, "flows", lambda flow: replace(flow, verdict="DROPPED") if "PSH" in flow.flags else flow), "k8s-w0: 1 records are DROPPED"),
+    ("G17", "G15", "only earlier connections are recorded", each(FlowRecords, "flows", lambda flow: replace(flow, source_port=flow.source_port + 1, destination_port=flow.destination_port + 1)), "curl-pod → webpod-7d4f8-k8s-w0: no FORWARDED record with ACK, FIN, SYN"),
     ("G18", "G18", "no pool", instead(Pools(())), "there is no pool cilium-pool"),
     ("G18", "G18", "the pool is disabled", each(Pools, "pools", only("cilium-pool", disabled=True)), "cilium-pool is disabled"),
     ("G18", "G18", "pools overlap", each(Pools, "pools", only("cilium-pool", conflict="overlaps range")), "cilium-pool conflicts: overlaps range"),
@@ -265,6 +271,7 @@ FAULTS: list[tuple[str, str, str, Break, str]] = [
     ("G26", "G24", "requests fail afterwards", lambda world: world.but(replace(world.seen[PodsMoved], moves=tuple(replace(move, failed_after=4) for move in world.seen[PodsMoved].moves))), "4 requests failed after convergence"),
     ("G27", "G24", "connections are spread", loaded(SPREAD), "took several nodes"),
     ("G27", "G24", "another hash policy", instead(HashPolicies({ROUTER: 1})), "fib_multipath_hash_policy is {'router': 1}, expected 0"),
+    ("G27", "G24", "there is one way only", both(per(BgpTables, ROUTER, path(W0_ADDRESS, multipath=False)), per(BgpTables, ROUTER, path(W1_ADDRESS, multipath=False))), r"1 paths to 172.16.1.1 are in use \(multipath\), expected 3"),
     ("G27", "G24", "connections fail", loaded([CTR] * 50, "timeout_connect"), "50 of 50 connections failed"),
     ("G28", "G28", "the live value is 0", instead(HashPolicies({ROUTER: 0})), "live net.ipv4.fib_multipath_hash_policy is 0, expected 1"),
     ("G28", "G28", "no file", instead(HashPolicyFiles({ROUTER: ()})), "0 lines set it"),
@@ -275,9 +282,12 @@ FAULTS: list[tuple[str, str, str, Break, str]] = [
     ("G29", "G28", "a node gets too much", loaded([CTR] * 1000 + SPREAD), "k8s-ctr got"),
     ("G29", "G28", "a node gets nothing", loaded([CTR, W1] * 3000), "got nothing of 6000: k8s-w0"),
     ("G29", "G28", "a stranger answers", loaded([*SPREAD, "elsewhere"]), "answered but may not"),
+    ("G29", "G28", "a node is lost", both(per(BgpTables, ROUTER, path(W0_ADDRESS, gone=True)), TWO_OF_THREE), "nodes with a path to 172.16.1.1: missing k8s-w0"),
+    ("G29", "G28", "a path is not used", both(per(BgpTables, ROUTER, path(W0_ADDRESS, multipath=False)), TWO_OF_THREE), r"2 paths to 172.16.1.1 are in use \(multipath\), expected 3"),
     ("G29", "G28", "policy 0 is live", instead(HashPolicies({ROUTER: 0})), "hash_policy is {'router': 0}, expected 1"),
     ("G30", "G28", "the kernel lacks a next hop", per(RouterRoutes, ROUTER, route("172.16.1.1/32", next_hops=(NextHop(CTR_ADDRESS, "eth1"), NextHop(W1_ADDRESS, "eth1")))), "kernel against BGP table: missing k8s-w0"),
     ("G30", "G28", "BGP has no path for it", per(BgpTables, ROUTER, path(W0_ADDRESS, gone=True)), "kernel against BGP table: unexpected k8s-w0"),
+    ("G30", "G28", "a node is lost everywhere", both(per(BgpTables, ROUTER, path(W0_ADDRESS, gone=True)), TWO_OF_THREE), "nodes with a path to 172.16.1.1: missing k8s-w0"),
     ("G30", "G28", "traffic goes elsewhere", loaded([CTR, W1] * 3000), "traffic against kernel: missing k8s-w0"),
 ]  # fmt: skip
 

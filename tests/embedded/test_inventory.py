@@ -69,7 +69,7 @@ def test_hosts_that_the_inventory_lacks_are_all_named_before_anything_is_done(gu
 
 
 def test_files_that_are_not_there_are_named(guide: LabSpec, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="ssh_config: .*is not there"):
+    with pytest.raises(InputError, match=r"ssh_config: .*is not there"):
         InventoryBackend(str(tmp_path / "none"), str(tmp_path / "nothing")).up(guide, "x", holder="t", say=print)
 
 

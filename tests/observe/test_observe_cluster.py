@@ -181,4 +181,4 @@ def test_flow_records_are_one_object_per_line_and_other_lines_are_passed_over() 
     }
     lost = {"lost_events": {"source": "HUBBLE_RING_BUFFER"}, "node_name": "k8s-ctr"}
     text = "\n".join([json.dumps({"flow": flow, "node_name": "k8s-ctr"}), json.dumps(lost), "EVENTS LOST"])
-    assert parse_flows(text).flows == (Flow("curl-pod", "webpod-1", "FORWARDED", frozenset({"ACK", "FIN"})),)
+    assert parse_flows(text).flows == (Flow("curl-pod", "webpod-1", "FORWARDED", frozenset({"ACK", "FIN"}), 38124, 80),)

@@ -15,7 +15,6 @@ from bgplab.traffic.statistics import (
     exact_multinomial,
     imbalance_effect,
     jain,
-    judge_proportion,
     judge_shares,
     per_test,
     power,
@@ -186,11 +185,6 @@ def test_an_unfair_run_is_found_at_the_stated_power():
         judge_shares(dict(zip(names, map(int, draw), strict=True)), THIRDS).verdict is Verdict.FAILS for draw in draws
     )
     assert 0.84 <= found / 400 <= 0.96
-
-
-def test_a_third_of_timeouts_is_judged_exactly():
-    assert judge_proportion(22, 60, Fraction(1, 3)).verdict is Verdict.HOLDS
-    assert judge_proportion(55, 60, Fraction(1, 3)).verdict is Verdict.FAILS
 
 
 def test_the_runs_false_alarm_rate_is_shared_by_its_tests():

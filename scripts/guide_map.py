@@ -1,0 +1,82 @@
+"""Write docs/guide-map.md from the registries of steps and checks: `python scripts/guide_map.py` (or with --check).
+
+--check changes nothing and exits with 1 when the file is not what would be written; tests/docs holds it to that.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+TARGET = ROOT / "docs" / "guide-map.md"
+if str(ROOT) not in sys.path:
+    sys.path.insert(0, str(ROOT))
+
+INTRODUCTION = """\
+# The guide, row by row
+
+<!-- Written by scripts/guide_map.py from the registries; do not edit. -->
+
+Each row of the guide's BGP half is an observation with an id. A *step* changes something; a *check* judges what must be
+seen afterwards. Rows without a step only look. `bgp-lab explain G14` prints the same, with your own lab's names
+(`--lab`), and `bgp-lab run --dry-run` prints what each step types.
+
+*Holds* is the stage: from which step on the row must hold, and which step ends it. On a lab that has passed the stage
+the row is skipped and says what superseded it. *Window*: something must not appear, so it is watched for at least 2 s.
+"""
+
+
+def _linked(function: Callable[..., Any]) -> str:
+    """A function's name, linked to its file."""
+    source = Path(inspect.getsourcefile(function) or "").resolve().relative_to(ROOT)
+    return f"[`{function.__name__}`](../{source}) in `{source}`"
+
+
+def guide_map() -> str:
+    """The whole page."""
+    from bgplab.backends.embedded.backend import EmbeddedBackend
+    from bgplab.checks.all import all_checks
+    from bgplab.checks.explain import by_hand
+    from bgplab.spec.loading import load_lab
+    from bgplab.steps.all import STEPS
+
+    guide = load_lab("guide")
+    rows = ["| id | must be seen | step | check | holds |", "|---|---|---|---|---|"]
+    sections = []
+    for id, check in all_checks().items():
+        step = STEPS.get(id)
+        does = f"{step.title}: {_linked(step.do)}" if step else "–"
+        if id == "G01":
+            does = f"provision: {_linked(EmbeddedBackend.up)} (or the inventory's)"
+        holds = f"from {check.holds_from}" + (f" until {check.until}" if check.until else "")
+        holds += ", window" if check.stays else ""
+        rows.append(f"| [{id}](#{id.lower()}) | {check.title} | {does} | {_linked(check.judge)} | {holds} |")
+        commands = "\n".join(by_hand(check, guide))
+        sections.append(
+            f"## {id}\n\n**{check.title}.** {check.explanation.observed} {check.explanation.why}\n\n"
+            f"```sh\n{commands}\n```\n"
+        )
+    shell = (
+        "To try the commands below: `bgp-lab run --until STEP --keep`, then `bgp-lab shell`. `cilium` is the user's own"
+        " cilium CLI; without it, `kubectl -n kube-system exec ds/cilium -- cilium-dbg bgp peers` shows one node."
+    )
+    return "\n".join([INTRODUCTION, *rows, "", shell, "", *sections])
+
+
+def main(argv: list[str]) -> int:
+    wanted = guide_map()
+    if "--check" not in argv:
+        TARGET.write_text(wanted)
+        return 0
+    if TARGET.read_text() == wanted:
+        return 0
+    print(f"{TARGET.relative_to(ROOT)} is not current: run python scripts/guide_map.py", file=sys.stderr)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

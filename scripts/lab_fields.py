@@ -1,0 +1,92 @@
+"""Write the tables of docs/labs.md from the model of a lab description: `python scripts/lab_fields.py` (or --check).
+
+Only what stands between the two marks is replaced. --check changes nothing and exits with 1 when something would.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+TARGET = ROOT / "docs" / "labs.md"
+BEGIN = "<!-- fields: written by scripts/lab_fields.py; do not edit -->"
+END = "<!-- end of fields -->"
+if str(ROOT) not in sys.path:
+    sys.path.insert(0, str(ROOT))
+
+#: Part of the model → where it stands in a description.
+PARTS = {
+    "LabSpec": "the top level",
+    "Subnet": "subnets[]",
+    "Router": "routers[]",
+    "ClusterSpec": "clusters[]",
+    "Node": "clusters[].nodes[]",
+    "NodeTemplate": "clusters[].nodes, when it is a template",
+    "Bgp": "clusters[].bgp",
+    "Timers": "clusters[].bgp.timers",
+    "GracefulRestart": "clusters[].bgp.graceful_restart",
+    "Pool": "clusters[].pool",
+    "App": "clusters[].app",
+    "Ecmp": "ecmp",
+    "LoadTest": "load_test",
+}
+
+
+def tables() -> str:
+    """All tables, one per part."""
+    from bgplab.spec.model import LabSpec
+    from bgplab.spec.templates import NodeTemplate
+
+    whole = LabSpec.model_json_schema()
+    parts: dict[str, Any] = {**whole["$defs"], "LabSpec": whole, "NodeTemplate": NodeTemplate.model_json_schema()}
+    return "\n".join(_table(place, parts[name]) for name, place in PARTS.items())
+
+
+def _table(place: str, part: Mapping[str, Any]) -> str:
+    rows = [f"### {place}", "", "| field | default | what it is |", "|---|---|---|"]
+    for name, field in part["properties"].items():
+        default = "**required**" if name in part.get("required", ()) else _default(field)
+        limits = _limits(field)
+        rows.append(f"| `{name}` | {default} | {field.get('description', '')}{limits} |")
+    return "\n".join([*rows, ""])
+
+
+def _default(field: Mapping[str, Any]) -> str:
+    given = field.get("default")
+    if "$ref" in field or (isinstance(given, dict) and given):
+        return "see below"
+    return "–" if given in (None, "", [], ()) else f"`{given if isinstance(given, str) else json.dumps(given)}`"
+
+
+def _limits(field: Mapping[str, Any]) -> str:
+    for one in (field, *field.get("anyOf", ())):
+        if "minimum" in one and "maximum" in one:
+            return f" ({one['minimum']:,} to {one['maximum']:,})"
+    return ""
+
+
+def page(now: str) -> str:
+    """The page with its tables replaced."""
+    before, rest = now.split(BEGIN)
+    _, after = rest.split(END)
+    return f"{before}{BEGIN}\n\n{tables()}\n{END}{after}"
+
+
+def main(argv: list[str]) -> int:
+    now = TARGET.read_text()
+    wanted = page(now)
+    if "--check" not in argv:
+        TARGET.write_text(wanted)
+        return 0
+    if now == wanted:
+        return 0
+    print(f"{TARGET.relative_to(ROOT)} is not current: run python scripts/lab_fields.py", file=sys.stderr)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

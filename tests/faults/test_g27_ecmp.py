@@ -1,0 +1,188 @@
+"""Connections do not spread as they should, or the evidence disagrees (G27 to G30)."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, ExitStack
+
+import pytest
+from fault_bench import Bench
+from lab_faults import BGP, IPV4, configured, nft_chain, routed_by_hand, typed
+
+pytestmark = [pytest.mark.lab, pytest.mark.xdist_group("faults-service")]
+
+VIP, NODES = "172.16.1.1", ("k8s-ctr", "k8s-w1", "k8s-w0")
+SHUT = "neighbor 192.168.20.100 shutdown"
+KEY = "net.ipv4.fib_multipath_hash_policy"
+FILE, OTHER, MAIN = "/etc/sysctl.d/90-bgp-lab.conf", "/etc/sysctl.d/10-other.conf", "/etc/sysctl.conf"
+
+
+@pytest.fixture
+def before(service_bench: Bench) -> Bench:
+    """With hash policy 0."""
+    service_bench.reach("G26")
+    return service_bench
+
+
+@pytest.fixture
+def bench(service_bench: Bench) -> Bench:
+    service_bench.reach("G28")
+    return service_bench
+
+
+def live(bench: Bench, wrong: int, right: int) -> AbstractContextManager[None]:
+    return typed(bench.router, f"sysctl -qw {KEY}={wrong}", f"sysctl -qw {KEY}={right}")
+
+
+def refusing(bench: Bench, node: str) -> AbstractContextManager[None]:
+    """A node that answers each connection to the address with a reset."""
+    return nft_chain(
+        bench.node(node),
+        "filter hook prerouting priority -150",
+        f"ip daddr {VIP} tcp dport 80 reject with tcp reset",
+    )
+
+
+def by_policy_routing(bench: Bench, marks: str) -> ExitStack:
+    """Connections with mark 1 go to k8s-w1 whatever the route says. marks: which ones, an expression of nftables."""
+    faults = ExitStack()
+    rule = "fwmark 1 lookup 100"
+    table = f"{VIP} via 192.168.10.101 table 100"
+    faults.enter_context(
+        typed(
+            bench.router,
+            f"ip route add {table}; ip rule add {rule}",
+            f"ip rule del {rule}; ip route del {table}",
+        )
+    )
+    faults.enter_context(
+        nft_chain(
+            bench.router,
+            "route hook output priority -150",
+            f"ip daddr {VIP} ct state new ct mark set {marks}",
+            f"ip daddr {VIP} meta mark set ct mark",
+        )
+    )
+    return faults
+
+
+def test_g27_tells_when_the_hash_policy_is_another(before: Bench) -> None:
+    with live(before, 1, 0):
+        before.fails("G27", rf"{KEY} is \{{'router': 1\}}, expected 0")
+    before.holds("G27")
+
+
+def test_g27_names_the_nodes_when_one_client_reaches_several(before: Bench) -> None:
+    with by_policy_routing(before, "numgen inc mod 2"):
+        before.fails("G27", r"router: 1 of 1 .client address. took several nodes: \S+ reached k8s-.*, k8s-w1 .*")
+    before.holds("G27")
+
+
+def test_g27_counts_connections_that_fail(before: Bench) -> None:
+    with ExitStack() as faults:
+        for node in NODES:
+            faults.enter_context(refusing(before, node))
+        before.fails("G27", r"router: (\d+) of \1 connections failed.*")
+    before.holds("G27")
+
+
+def test_g27_tells_when_there_is_one_way_only(before: Bench) -> None:
+    with configured(before.router, (*IPV4, "maximum-paths 1"), (*IPV4, "maximum-paths 4")):
+        before.fails("G27", f"router: 1 paths to {VIP} are in use .multipath., expected 3")
+    before.holds("G24")
+    before.holds("G27")
+
+
+def test_g28_tells_the_live_value(bench: Bench) -> None:
+    with live(bench, 0, 1):
+        bench.fails("G28", f"router: live {KEY} is 0, expected 1")
+    bench.holds("G28")
+
+
+def test_g28_names_both_files_when_two_set_it(bench: Bench) -> None:
+    with typed(bench.router, f"echo '{KEY} = 1' > {OTHER}", f"rm {OTHER}"):
+        bench.fails("G28", rf"router: 2 lines set it \({OTHER}, {FILE}\), expected one")
+    bench.holds("G28")
+
+
+def test_g28_tells_when_the_value_is_not_kept(bench: Bench) -> None:
+    with typed(bench.router, f"mv {FILE} /tmp/kept", f"mv /tmp/kept {FILE}"):
+        bench.fails("G28", r"router: 0 lines set it \(none\), expected one; router: files set it to None, expected 1")
+    bench.holds("G28")
+
+
+def test_g28_names_a_file_in_the_wrong_place(bench: Bench) -> None:
+    wrong = f"mv {FILE} /tmp/kept; cp -p {MAIN} /tmp/main 2>/dev/null || :; cat /tmp/kept >> {MAIN}"
+    right = f"mv /tmp/kept {FILE}; if [ -e /tmp/main ]; then mv /tmp/main {MAIN}; else rm {MAIN}; fi"
+    with typed(bench.router, wrong, right):
+        bench.fails("G28", f"router: it is set in {MAIN}, not in a file under /etc/sysctl.d")
+    bench.holds("G28")
+
+
+def test_g28_tells_when_another_value_is_kept(bench: Bench) -> None:
+    with typed(bench.router, f"sed -i 's/1$/0/' {FILE}", f"sed -i 's/0$/1/' {FILE}"):
+        bench.fails("G28", "router: files set it to 0, expected 1")
+    bench.holds("G28")
+
+
+def test_g28_tells_what_came_back_when_a_file_elsewhere_overrules_it(bench: Bench) -> None:
+    again = f"rm -f {FILE}; sysctl -qw {KEY}=0"  # the step has something to do, and sees what comes back
+    vendor = "/run/sysctl.d/99-vendor.conf"
+    with typed(bench.router, f"{again}; mkdir -p /run/sysctl.d; echo '{KEY} = 0' > {vendor}", f"{again}; rm {vendor}"):
+        bench.do("G28")
+        bench.fails("G28", "router: `sysctl --system` brought back 0, expected 1")
+    bench.do("G28")
+    bench.holds("G28")
+
+
+def test_g29_tells_when_the_hash_policy_is_another(bench: Bench) -> None:
+    with live(bench, 0, 1):
+        bench.fails("G29", rf"{KEY} is \{{'router': 0\}}, expected 1")
+    bench.holds("G29")
+
+
+def test_g29_tells_when_shares_are_unequal(bench: Bench) -> None:
+    with by_policy_routing(bench, "numgen random mod 5 map { 0: 1, 1: 0, 2: 0, 3: 0, 4: 0 }"):
+        bench.fails("G29", r"router: k8s-w1 got 4\d\.\d% of 6000, expected 33\.3% \(p = .*")
+    bench.holds("G29")
+
+
+def test_g29_names_a_node_that_refuses(bench: Bench) -> None:
+    with refusing(bench, "k8s-w0"):
+        bench.fails("G29", r"router: \d+ of 6000 connections failed.*")
+    bench.holds("G29")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("id", ["G29", "G30"])
+def test_g29_and_g30_fail_when_the_spread_is_even_over_too_few_paths(bench: Bench, id: str) -> None:
+    with configured(bench.router, (*IPV4, "maximum-paths 2"), (*IPV4, "maximum-paths 4")):
+        bench.fails(id, f"router: 2 paths to {VIP} are in use .multipath., expected 3")
+    bench.holds("G24")  # before connections are sent, since each change of the paths moves some of them
+    bench.holds(id)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("id", ["G29", "G30"])
+def test_g29_and_g30_fail_when_the_spread_is_even_without_one_node(bench: Bench, id: str) -> None:
+    with configured(bench.router, (*BGP, SHUT), (*BGP, f"no {SHUT}")):
+        bench.fails(id, f"router: nodes with a path to {VIP}: missing k8s-w0")
+    bench.holds("G24")
+    bench.holds(id)
+
+
+def test_g30_names_a_node_that_the_kernel_lacks(bench: Bench) -> None:
+    with routed_by_hand(bench.router, VIP, "nexthop via 192.168.10.100 nexthop via 192.168.10.101"):
+        bench.fails("G30", "router: kernel against BGP table: missing k8s-w0.*")
+    bench.holds("G30")
+
+
+def test_g30_names_nodes_that_no_connection_went_to(bench: Bench) -> None:
+    with by_policy_routing(bench, "1"):
+        bench.fails("G30", "router: traffic against kernel: missing k8s-ctr, k8s-w0")
+    bench.holds("G30")
+
+
+def test_g30_names_a_node_that_answers_nobody(bench: Bench) -> None:
+    with refusing(bench, "k8s-w0"):
+        bench.fails("G30", "router: traffic against kernel: missing k8s-w0")
+    bench.holds("G30")
