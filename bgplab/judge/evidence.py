@@ -12,7 +12,7 @@ from bgplab.errors import CommandFailed
 from bgplab.lab.cluster import Cluster, Kind, Manifest
 from bgplab.lab.model import Lab
 from bgplab.lab.shell import Completed, Running, Shell
-from bgplab.traffic.probe import Probe
+from bgplab.traffic.records import Probe
 
 LONGEST_TEXT = 20_000
 

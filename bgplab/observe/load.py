@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address
 
 from bgplab.lab.shell import Shell
-from bgplab.traffic.probe import Plan, Probe, probe
+from bgplab.traffic.probe import probe
+from bgplab.traffic.records import Plan, Probe
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-from bgplab.traffic.probe import Probe
+from bgplab.traffic.records import Probe
 
 NOT_THE_NETWORKS = frozenset({"interrupted", "address_in_use", "local_limit"})
 

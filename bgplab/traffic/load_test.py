@@ -11,7 +11,7 @@ from fractions import Fraction
 from bgplab.checks.finding import Verdict
 from bgplab.results.record import LoadTestResult, Share
 from bgplab.traffic.model import Endpoint, Expected, Policy, Unit
-from bgplab.traffic.probe import Probe
+from bgplab.traffic.records import Probe
 from bgplab.traffic.statistics import (
     FALSE_ALARM_RATE,
     Judgement,

@@ -1,7 +1,7 @@
 """Is this distribution the expected one? Membership first, then fit; and whether the sample could tell at all.
 
 One number governs the verdicts: the false-alarm rate of a run (1e-6), divided evenly among its tests (Bonferroni).
-scipy.special does the distributions, imported when first needed; scipy.stats gives the same and takes seconds to import.
+scipy.special does the distributions, imported when first needed; scipy.stats gives the same but imports for seconds.
 
 Numbers, and what they mean:
 - p value: how often chance alone does at least this to a fair split. Small enough (below the false-alarm rate) fails.

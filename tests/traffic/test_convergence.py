@@ -1,7 +1,7 @@
 import pytest
 
 from bgplab.traffic.convergence import convergence
-from bgplab.traffic.probe import Probe
+from bgplab.traffic.records import Probe
 
 MS = 1_000_000
 
