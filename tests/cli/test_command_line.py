@@ -1,0 +1,155 @@
+"""The command line as its users meet it: results on standard output, progress on standard error, an exit status."""
+
+from __future__ import annotations
+
+import json
+import os
+import ssl
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bgplab.lab import directory as labs
+from bgplab.lab.directory import state_directory
+
+BAD = sorted((Path(__file__).parents[1] / "spec" / "bad").glob("*.yaml"))
+
+
+def bgp_lab(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "bgplab.cli.main", *words],
+        capture_output=True,
+        text=True,
+        env={**os.environ, **environment},
+        timeout=120,
+    )
+
+
+@pytest.fixture(scope="module")
+def standing() -> Iterator[dict[str, Any]]:
+    """A lab brought up by the command itself; what it printed."""
+    done = bgp_lab("up", "--name", "cli-lab", "--json")
+    assert done.returncode == 0, done.stderr
+    yield json.loads(done.stdout)
+    bgp_lab("down", "--name", "cli-lab")
+
+
+def test_help_names_every_command_and_ends_well() -> None:
+    done = bgp_lab("--help")
+    assert done.returncode == 0
+    for command in (
+        "run",
+        "up",
+        "down",
+        "list",
+        "doctor",
+        "exec",
+        "ssh",
+        "kubeconfig",
+        "check",
+        "probe",
+        "report",
+        "schema",
+    ):
+        assert f"\n  {command} " in done.stdout
+
+
+def test_a_typo_is_met_with_what_was_meant() -> None:
+    done = bgp_lab("chek")
+    assert (done.returncode, "Did you mean 'check'?" in done.stderr) == (2, True)
+
+
+@pytest.mark.parametrize("path", BAD[::8], ids=lambda path: path.stem)
+def test_a_bad_description_ends_with_status_2_and_creates_nothing(path: Path) -> None:
+    before = sorted(labs.standing_labs(), key=str)
+    done = bgp_lab("up", "--lab", str(path), "--name", "cli-bad")
+    assert done.returncode == 2, done.stderr
+    assert done.stdout == "" and "do:" in done.stderr
+    assert not (state_directory() / "labs" / "cli-bad").exists()
+    assert sorted(labs.standing_labs(), key=str) == before
+
+
+def test_run_refuses_a_bad_description_before_prefect_is_started() -> None:
+    done = bgp_lab("run", "--lab", str(BAD[0]))
+    assert done.returncode == 2 and "Prefect" not in done.stderr
+
+
+def test_a_name_with_path_characters_is_refused() -> None:
+    done = bgp_lab("up", "--name", "../evil")
+    assert done.returncode == 2 and "is not a lab name" in done.stderr
+
+
+def test_an_unknown_lab_names_those_that_are_shipped() -> None:
+    done = bgp_lab("up", "--lab", "guidde")
+    assert done.returncode == 2 and "guide" in done.stderr
+
+
+def test_a_machine_without_the_userland_says_what_to_do_with_status_3(tmp_path: Path) -> None:
+    done = bgp_lab("up", "--name", "cli-none", BGPLAB_CACHE=str(tmp_path))
+    assert done.returncode == 3 and "make setup" in done.stderr
+
+
+def test_the_dry_run_prints_every_steps_commands_and_touches_nothing() -> None:
+    done = bgp_lab("run", "--dry-run", "--json", "--until", "G11")
+    steps = json.loads(done.stdout)["steps"]
+    assert [step["id"] for step in steps] == ["G03", "G07", "G08", "G09", "G10", "G11"]
+    assert any("kubectl label nodes k8s-ctr" in command for command in steps[4]["commands"])
+
+
+def test_the_schema_is_json_schema() -> None:
+    assert json.loads(bgp_lab("schema").stdout)["$schema"].startswith("https://json-schema.org/")
+
+
+def test_explain_says_what_why_and_how() -> None:
+    told = bgp_lab("explain", "G14").stdout
+    assert all(part in told for part in ("G14", "Observed:", "Why:", "By hand:", "ip route"))
+
+
+@pytest.mark.lab
+@pytest.mark.xdist_group("cli")
+class TestStandingLab:
+    def test_up_prints_one_object_with_all_ways_in(self, standing: dict[str, Any]) -> None:
+        assert standing["hosts"] == ["router", "k8s-ctr", "k8s-w1", "k8s-w0"]
+        assert Path(standing["kubeconfig"]).is_file() and Path(standing["ssh_config"]).is_file()
+
+    def test_up_twice_is_one_lab(self, standing: dict[str, Any]) -> None:
+        again = json.loads(bgp_lab("up", "--name", "cli-lab", "--json").stdout)
+        assert (again["pid"], again["already"]) == (standing["pid"], True)
+
+    def test_up_refuses_another_description_under_the_same_name(self, standing: dict[str, Any]) -> None:
+        done = bgp_lab("up", "--lab", "five-nodes", "--name", "cli-lab")
+        assert done.returncode == 2 and "another description" in done.stderr
+
+    def test_list_shows_it(self, standing: dict[str, Any]) -> None:
+        assert "cli-lab" in [one["name"] for one in json.loads(bgp_lab("list", "--json").stdout)]
+
+    def test_exec_passes_output_and_exit_status_on(self, standing: dict[str, Any]) -> None:
+        done = bgp_lab("exec", "--name", "cli-lab", "k8s-w0", "--", "sh", "-c", "hostname; exit 7")
+        assert (done.returncode, done.stdout) == (7, "k8s-w0\n")
+
+    def test_an_unknown_host_names_those_there_are(self, standing: dict[str, Any]) -> None:
+        done = bgp_lab("exec", "--name", "cli-lab", "k8s-w9", "true")
+        assert done.returncode == 2 and "router, k8s-ctr, k8s-w1, k8s-w0" in done.stderr
+
+    def test_ssh_runs_the_guides_words(self, standing: dict[str, Any]) -> None:
+        done = bgp_lab("ssh", "--name", "cli-lab", "router", "sudo vtysh -c 'show ip bgp summary'")
+        assert done.stdout.strip() == "% No BGP neighbors found in VRF default"
+
+    def test_a_request_without_credentials_gets_401(self, standing: dict[str, Any]) -> None:
+        port = labs.require_record("cli-lab").ports["kube:kubernetes"]
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            urllib.request.urlopen(f"https://127.0.0.1:{port}/api/v1/nodes", context=context)
+        assert refused.value.code == 401
+
+    def test_check_judges_what_stands_and_skips_what_is_not_reached(self, standing: dict[str, Any]) -> None:
+        done = bgp_lab("check", "--name", "cli-lab", "--json")
+        verdicts = {one["id"]: one["verdict"] for one in json.loads(done.stdout)["checks"]}
+        assert (verdicts["G01"], verdicts["G07"], verdicts["G11"]) == ("holds", "holds", "skipped")
