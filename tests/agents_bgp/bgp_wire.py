@@ -19,14 +19,18 @@ from bgplab.errors import CommandFailed
 from bgplab.lab.shell import Completed
 from bgplab.lab.waiting import Deadline, wait_until
 
+# set -e, and a look: without its own /etc this would write the machine's (it did once, when a mount was refused).
 MOUNTS = """
-mount -t tmpfs tmpfs /etc && mount -t tmpfs tmpfs /run && mkdir -p /run/frr /run/lab /etc/frr /etc/pam.d
+set -e
+mount -t tmpfs tmpfs /etc; mount -t tmpfs tmpfs /run
+mountpoint -q /etc; mountpoint -q /run
+mkdir -p /run/frr /run/lab /etc/frr /etc/pam.d
 touch /etc/frr/vtysh.conf; printf 'auth sufficient pam_permit.so\\naccount sufficient pam_permit.so\\n' > /etc/pam.d/frr
-ln -s /run/frr /var/run/frr 2>/dev/null
+ln -s /run/frr /var/run/frr 2>/dev/null || true
 mount --bind {shared} /run/lab
 printf 'root:x:0:0::/:/bin/sh\\nfrr:x:0:0::/:/bin/sh\\n' > /etc/passwd
 printf 'root:x:0:\\nfrr:x:0:\\nfrrvty:x:0:\\n' > /etc/group
-mount -t sysfs sysfs /sys 2>/dev/null; mount --bind {userland}/usr /usr; /usr/sbin/ip link set lo up
+mount -t sysfs sysfs /sys 2>/dev/null || true; mount --bind {userland}/usr /usr; /usr/sbin/ip link set lo up
 echo ready; exec cat
 """
 
