@@ -22,7 +22,15 @@ _REAPING = ("sh", "-c", '"$@"; exit $?', "sh")
 def boxed(argv: Sequence[str], *, network: bool = False) -> list[str]:
     """The command that runs another one in a box; with `network`, also in a network namespace of its own."""
     root = [] if os.geteuid() == 0 else ["--user", "--map-root-user"]
-    spaces = ["--mount", "--pid", "--ipc", "--fork", "--kill-child", "--mount-proc", *(["--net", "--uts"] if network else [])]
+    spaces = [
+        "--mount",
+        "--pid",
+        "--ipc",
+        "--fork",
+        "--kill-child",
+        "--mount-proc",
+        *(["--net", "--uts"] if network else []),
+    ]
     return ["unshare", *root, *spaces, *_REAPING, *argv]
 
 
@@ -49,14 +57,15 @@ def start_in_box(
     network: bool = False,
     environment: Mapping[str, str] | None = None,
     cwd: Path | None = None,
-    stdout: int | None = None,
+    stderr: int | None = None,
 ) -> subprocess.Popen[str]:
-    """Start a command in a box that ends with this process, however that ends."""
+    """Start a command in a box that ends with this process, however that ends. With `stderr` its output is piped."""
     return subprocess.Popen(
         boxed(argv, network=network),
         env={**os.environ, **(environment or {})},
         cwd=cwd,
-        stdout=stdout,
+        stdout=None if stderr is None else subprocess.PIPE,
+        stderr=stderr,
         stdin=subprocess.DEVNULL,
         text=True,
         preexec_fn=_die_with_parent,

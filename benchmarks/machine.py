@@ -18,8 +18,12 @@ def machine() -> dict[str, str]:
     processor = next(
         (line.split(":", 1)[1].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")), "unknown"
     )
-    system = next((line.split("=", 1)[1].strip('"') for line in _lines("/etc/os-release") if line.startswith("PRETTY")), "")
-    memory = next((int(line.split()[1]) // 1048576 for line in _lines("/proc/meminfo") if line.startswith("MemTotal")), 0)
+    system = next(
+        (line.split("=", 1)[1].strip('"') for line in _lines("/etc/os-release") if line.startswith("PRETTY")), ""
+    )
+    memory = next(
+        (int(line.split()[1]) // 1048576 for line in _lines("/proc/meminfo") if line.startswith("MemTotal")), 0
+    )
     return {
         "machine": f"{os.cpu_count()} × {processor}, {memory} GB, {system}, Linux {platform.release()}",
         "user": "root" if os.geteuid() == 0 else "ordinary user",
@@ -29,7 +33,11 @@ def machine() -> dict[str, str]:
 def versions() -> dict[str, str]:
     libraries = ("prefect", "kubernetes", "pydantic", "asyncssh", "grpcio")
     known = {"Python": platform.python_version(), **package_versions()}
-    return {"versions": ", ".join(f"{name} {value}" for name, value in (known | {one: version(one) for one in libraries}).items())}
+    return {
+        "versions": ", ".join(
+            f"{name} {value}" for name, value in (known | {one: version(one) for one in libraries}).items()
+        )
+    }
 
 
 def commit() -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """cpu_seconds: user and system, of what runs and of what has been waited for. pss_mb: memory, shared pages shared out."""
+    """cpu_seconds: user and system, of what runs and what has been waited for. pss_mb: shared pages are shared out."""
 
     processes: int
     cpu_seconds: float

@@ -1,4 +1,4 @@
-"""What a session of benchmarks leaves: tables of series, with machine, versions, date and load. Frozen data, and JSON."""
+"""What a session of benchmarks leaves: tables of series, with machine, versions, date and load; as JSON, too."""
 
 from __future__ import annotations
 

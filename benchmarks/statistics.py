@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -54,4 +55,4 @@ def growth(points: Sequence[tuple[int, float]]) -> float:
 def _pairs(
     ordered: Sequence[tuple[int, float]],
 ) -> list[tuple[tuple[int, float], tuple[int, float]]]:
-    return [(one, other) for one, other in zip(ordered, ordered[1:], strict=False) if one[0] != other[0]]
+    return [(one, other) for one, other in itertools.pairwise(ordered) if one[0] != other[0]]

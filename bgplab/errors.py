@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-
 #: Characters of what was last seen that a message shows; the whole is in the exception's `last_seen`.
 LONGEST_SIGHT = 300
 

@@ -66,7 +66,11 @@ NEIGHBOURS = [
     "write memory",
 ]
 
-SYSCTLS = {"net.ipv6.conf.all.disable_ipv6": "1", "net.ipv4.conf.all.rp_filter": "0", "net.ipv4.conf.default.rp_filter": "0"}
+SYSCTLS = {
+    "net.ipv6.conf.all.disable_ipv6": "1",
+    "net.ipv4.conf.all.rp_filter": "0",
+    "net.ipv4.conf.default.rp_filter": "0",
+}
 FORWARDING = {**SYSCTLS, "net.ipv4.ip_forward": "1", "net.ipv4.fib_multipath_hash_policy": "1"}
 START_FRR = ["/usr/lib/frr/frrinit.sh", "start"]
 STOP_FRR = ["/usr/lib/frr/frrinit.sh", "stop"]
@@ -74,7 +78,15 @@ SUMMARY = "show bgp ipv4 unicast summary json"
 
 
 def gobgpd(socket: Path) -> list[str]:
-    return ["/usr/bin/gobgpd", "--api-hosts", f"unix://{socket}", "--pprof-disable", "--metrics-path", "", "--log-plain"]
+    return [
+        "/usr/bin/gobgpd",
+        "--api-hosts",
+        f"unix://{socket}",
+        "--pprof-disable",
+        "--metrics-path",
+        "",
+        "--log-plain",
+    ]
 
 
 def vtysh(*lines: str) -> list[str]:

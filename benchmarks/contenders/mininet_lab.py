@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from shlex import join
 from typing import Any
 
 from benchmarks.contenders import lab
@@ -47,9 +48,9 @@ def main() -> None:
     router = net.get("router")
     clock.stamp("topology")
     Path("/etc/frr/frr.conf").write_text(lab.FRR_CONFIG)
-    router.cmd(lab.START_FRR)
-    router.cmd(lab.vtysh(*lab.NEIGHBOURS))
-    until(lambda: lab.neighbours(router.cmd(lab.vtysh(lab.SUMMARY))) == len(NODES), "neighbours in FRR")
+    router.cmd(join(lab.START_FRR))
+    router.cmd(join(lab.vtysh(*lab.NEIGHBOURS)))
+    until(lambda: lab.neighbours(router.cmd(join(lab.vtysh(lab.SUMMARY)))) == len(NODES), "neighbours in FRR")
     clock.stamp("router")
     sockets = {node.name: Path(f"/run/{node.name}.sock") for node in NODES}
     daemons = [net.get(name).popen(lab.gobgpd(path)) for name, path in sockets.items()]
@@ -57,7 +58,7 @@ def main() -> None:
     clock.stamp("speakers")
     speakers.dial()
     clock.stamp("told")
-    until(lambda: lab.established(router.cmd(lab.vtysh(lab.SUMMARY))) == len(NODES), "sessions")
+    until(lambda: lab.established(router.cmd(join(lab.vtysh(lab.SUMMARY)))) == len(NODES), "sessions")
     clock.stamp("sessions")
     until(lambda: lab.next_hops(router.cmd(f"ip route show {VIP}")) == len(NODES), "route")
     clock.stamp("ecmp")
@@ -65,7 +66,7 @@ def main() -> None:
     for daemon in daemons:
         daemon.kill()
         daemon.wait()
-    router.cmd(lab.STOP_FRR)
+    router.cmd(join(lab.STOP_FRR))
     net.stop()
     clock.stamp("gone")
     clock.say()

@@ -20,9 +20,7 @@ RUN = Path("/run/munet")
 
 
 def topology() -> dict[str, Any]:
-    router = [
-        {"to": name, "name": f"to-{name}", "ip": f"{address}/24"} for name, address in ROUTER_ADDRESSES.items()
-    ]
+    router = [{"to": name, "name": f"to-{name}", "ip": f"{address}/24"} for name, address in ROUTER_ADDRESSES.items()]
     nodes = [
         {"name": node.name, "connections": [{"to": node.bridge, "name": "eth1", "ip": f"{node.address}/24"}]}
         for node in NODES

@@ -32,8 +32,8 @@ def prepare(userland: Path, layers: Sequence[Path]) -> None:
     for path in ("/run", "/var/log", "/var/tmp"):
         _mount("tmpfs", path)
     upper, work = Path("/run/etc/upper"), Path("/run/etc/work")
-    for path in (upper, work):
-        path.mkdir(parents=True)
+    upper.mkdir(parents=True)
+    work.mkdir(parents=True)
     _mount("overlay", "/etc", f"lowerdir=/etc,upperdir={upper},workdir={work}")
     _frr()
 

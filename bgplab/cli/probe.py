@@ -19,7 +19,14 @@ from bgplab.cli.output import print_json
 @click.option("--source-ports", default="kernel", show_default=True, help="kernel, random, or FIRST-LAST.")
 @json_option
 def probe(
-    url: str, name: str | None, host: str, requests: int, concurrency: int, rate: float, source_ports: str, as_json: bool
+    url: str,
+    name: str | None,
+    host: str,
+    requests: int,
+    concurrency: int,
+    rate: float,
+    source_ports: str,
+    as_json: bool,
 ) -> int:
     """Open connections to URL from a host of a standing lab and say who answered."""
     from bgplab.cli.access import access_of

@@ -33,7 +33,9 @@ def report(run: str | None, compare: tuple[str, str] | None, listed: bool, resul
     if listed:
         runs = list_runs(base)
         if as_json:
-            print_json([{"run_id": one.run_id, "flow": one.flow, "lab": one.lab, "verdict": one.verdict.value} for one in runs])
+            print_json(
+                [{"run_id": one.run_id, "flow": one.flow, "lab": one.lab, "verdict": one.verdict.value} for one in runs]
+            )
         for one in [] if as_json else runs:
             click.echo(f"{one.run_id}  {one.verdict.value:<13}{one.flow} on {one.lab}")
         return 0

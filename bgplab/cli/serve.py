@@ -206,6 +206,7 @@ def child(what: str, prefect: list[str], settings: Mapping[str, str], log: Path)
     def die_with_parent() -> None:
         libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
+    log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     with open(log, "ab") as file:
         process = subprocess.Popen(
             [sys.executable, "-m", "prefect", *prefect],

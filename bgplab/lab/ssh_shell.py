@@ -67,6 +67,8 @@ class SshShell:
         self._sftp = threading.Lock()
 
     def run(self, argv: Sequence[str], *, stdin: str = "", timeout: float = 30.0, check: bool = True) -> Completed:
+        from paramiko import SSHException
+
         started = time.monotonic()
         channel = self._session(timeout)
         try:
@@ -80,7 +82,7 @@ class SshShell:
                 raise OSError("it was closed without an exit status")
         except TimeoutError as late:
             raise LabError(f"{self.name}: `{shlex.join(argv)}` did not end within {timeout:g} s") from late
-        except OSError as fault:
+        except (OSError, EOFError, SSHException) as fault:
             raise LabError(f"{self.name}: the connection broke during `{shlex.join(argv)}`: {fault}") from fault
         finally:
             channel.close()

@@ -22,8 +22,10 @@ from bgplab.steps.vip_view import VipView, look_at_vip, wait_for_agreement
 from bgplab.traffic.probe import Plan, Probe, RunningProbe, start_probe
 
 PROBES_PER_SECOND = 100
-#: How long requests are watched after a change has settled.
-WATCHED_SECONDS = 0.5
+#: A request that is not answered so soon has failed. Requests are watched twice as long after a change has settled,
+#: so that a blackhole shows before the next change.
+REQUEST_PATIENCE_SECONDS = 0.5
+WATCHED_SECONDS = 2 * REQUEST_PATIENCE_SECONDS
 
 
 def plan_policy(spec: LabSpec, policy: Literal["Local", "Cluster"] = "Local") -> list[str]:
@@ -67,7 +69,8 @@ def move_pods(lab: Lab, spec: LabSpec, deadline: Deadline) -> Outcome:
         raise LabError(f"{app.name} has externalTrafficPolicy {before.policy}; pods are moved under Local (G24)")
     url = f"http://{before.vip}/" if app.port == 80 else f"http://{before.vip}:{app.port}/"
     clocks = by_name(_clock_offset_ns, routers)
-    steady = Plan(url, rate=PROBES_PER_SECOND, connect_timeout=1.0, read_timeout=1.0)
+    patience = REQUEST_PATIENCE_SECONDS
+    steady = Plan(url, rate=PROBES_PER_SECOND, connect_timeout=patience, read_timeout=patience)
     running: dict[str, RunningProbe] = by_name(lambda router: start_probe(router, steady), routers)
     changes: list[Change] = []
     try:

@@ -42,8 +42,8 @@ from bgplab.observe.services import AppService, ServiceSeen
 from bgplab.observe.sysctl import Assignment, HashPolicies, HashPolicyFiles, HashPolicyRestored
 from bgplab.spec import derived
 from bgplab.spec.model import LabSpec, Router
-from bgplab.traffic.records import Probe
 from bgplab.traffic.prober import COLUMNS
+from bgplab.traffic.records import Probe
 
 PORTS = (38988, 80)  # of the client, of the application
 

@@ -164,7 +164,11 @@ def loaded(nodes: list[str], error: str = "") -> Break:
 SPREAD = [CTR, W1, W0] * 2000
 #: The kernel and the traffic have two nodes of three, evenly, and so agree with each other.
 TWO_OF_THREE = both(
-    per(RouterRoutes, ROUTER, route("172.16.1.1/32", next_hops=(NextHop(CTR_ADDRESS, "eth1"), NextHop(W1_ADDRESS, "eth1")))),
+    per(
+        RouterRoutes,
+        ROUTER,
+        route("172.16.1.1/32", next_hops=(NextHop(CTR_ADDRESS, "eth1"), NextHop(W1_ADDRESS, "eth1"))),
+    ),
     loaded([CTR, W1] * 3000),
 )
 

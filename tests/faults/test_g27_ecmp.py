@@ -85,6 +85,7 @@ def test_g27_counts_connections_that_fail(before: Bench) -> None:
     before.holds("G27")
 
 
+@pytest.mark.slow
 def test_g27_tells_when_there_is_one_way_only(before: Bench) -> None:
     with configured(before.router, (*IPV4, "maximum-paths 1"), (*IPV4, "maximum-paths 4")):
         before.fails("G27", f"router: 1 paths to {VIP} are in use .multipath., expected 3")
@@ -140,12 +141,14 @@ def test_g29_tells_when_the_hash_policy_is_another(bench: Bench) -> None:
     bench.holds("G29")
 
 
+@pytest.mark.slow
 def test_g29_tells_when_shares_are_unequal(bench: Bench) -> None:
     with by_policy_routing(bench, "numgen random mod 5 map { 0: 1, 1: 0, 2: 0, 3: 0, 4: 0 }"):
         bench.fails("G29", r"router: k8s-w1 got 4\d\.\d% of 6000, expected 33\.3% \(p = .*")
     bench.holds("G29")
 
 
+@pytest.mark.slow
 def test_g29_names_a_node_that_refuses(bench: Bench) -> None:
     with refusing(bench, "k8s-w0"):
         bench.fails("G29", r"router: \d+ of 6000 connections failed.*")
@@ -176,12 +179,14 @@ def test_g30_names_a_node_that_the_kernel_lacks(bench: Bench) -> None:
     bench.holds("G30")
 
 
+@pytest.mark.slow
 def test_g30_names_nodes_that_no_connection_went_to(bench: Bench) -> None:
     with by_policy_routing(bench, "1"):
         bench.fails("G30", "router: traffic against kernel: missing k8s-ctr, k8s-w0")
     bench.holds("G30")
 
 
+@pytest.mark.slow
 def test_g30_names_a_node_that_answers_nobody(bench: Bench) -> None:
     with refusing(bench, "k8s-w0"):
         bench.fails("G30", "router: traffic against kernel: missing k8s-w0")

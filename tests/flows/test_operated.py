@@ -90,6 +90,16 @@ def a_run_whose_lab_stands(served: Served) -> dict[str, Any]:
     return served.flow_run(run["id"])
 
 
+def test_serve_killed_takes_server_worker_and_lab_with_it(served: Served) -> None:
+    """The last to use the shared one."""
+    run = a_run_whose_lab_stands(served)
+    processes = [*children_of(served.process.pid), int(run["infrastructure_pid"].rpartition(":")[2])]
+    os.kill(served.process.pid, signal.SIGKILL)
+    served.process.wait(10)
+    assert eventually(lambda: not [one for one in processes if is_alive(one)], 30)
+    assert eventually(lambda: not served.labs(), GRACE_SECONDS + 10)
+
+
 def test_flow_and_worker_killed_leave_no_lab_and_the_next_run_is_green(tmp_path: Path) -> None:
     with serving(tmp_path) as first:
         run = a_run_whose_lab_stands(first)
@@ -110,13 +120,3 @@ def test_flow_and_worker_killed_leave_no_lab_and_the_next_run_is_green(tmp_path:
         assert f"flow run {run['name']} is cancelled" in second.said
         assert second.labs() == []
         assert not [child for child in children if is_alive(child)]
-
-
-def test_serve_killed_takes_server_worker_and_lab_with_it(tmp_path: Path) -> None:
-    with serving(tmp_path) as served:
-        run = a_run_whose_lab_stands(served)
-        processes = [*children_of(served.process.pid), int(run["infrastructure_pid"].rpartition(":")[2])]
-        os.kill(served.process.pid, signal.SIGKILL)
-        served.process.wait(10)
-        assert eventually(lambda: not [one for one in processes if is_alive(one)], 30)
-        assert eventually(lambda: not served.labs(), GRACE_SECONDS + 10)

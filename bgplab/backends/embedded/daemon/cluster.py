@@ -12,12 +12,12 @@ from bgplab.backends.embedded.agents.addresses import dns_address
 from bgplab.backends.embedded.agents.kubelet.addresses import PodAddresses
 from bgplab.backends.embedded.agents.kubelet.kubelet import Kubelet, KubeletNode
 from bgplab.backends.embedded.agents.kubelet.streams import PodStreams, Readable
+from bgplab.backends.embedded.agents.node import AGENT_NAMES, NodeAgents
 from bgplab.backends.embedded.controllers import start_controllers
 from bgplab.backends.embedded.controllers.runtime import Informers
 from bgplab.backends.embedded.daemon import credentials
 from bgplab.backends.embedded.daemon.seeds import seeds
 from bgplab.backends.embedded.daemon.settings import Settings
-from bgplab.backends.embedded.agents.node import AGENT_NAMES, NodeAgents
 from bgplab.backends.embedded.hosts.making import HostMaker, side_by_side
 from bgplab.backends.embedded.hosts.switchboard import Host
 from bgplab.backends.embedded.kube import KubeServer, ServerSettings

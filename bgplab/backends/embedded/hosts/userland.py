@@ -20,11 +20,37 @@ from bgplab.errors import MachineError
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 
 #: suite → packages. Dependencies follow for bookworm; gobgpd is one static program and needs none.
-BOOKWORM = (
-    "frr bash dash coreutils grep sed gawk findutils util-linux bsdutils procps iproute2 nftables conntrack curl"
-    " openssh-sftp-server python3 iputils-ping tcpdump less hostname libc-bin netbase gzip tar vim-tiny"
-    " bind9-host apache2-utils debianutils"
-).split()
+BOOKWORM = [
+    "frr",
+    "bash",
+    "dash",
+    "coreutils",
+    "grep",
+    "sed",
+    "gawk",
+    "findutils",
+    "util-linux",
+    "bsdutils",
+    "procps",
+    "iproute2",
+    "nftables",
+    "conntrack",
+    "curl",
+    "openssh-sftp-server",
+    "python3",
+    "iputils-ping",
+    "tcpdump",
+    "less",
+    "hostname",
+    "libc-bin",
+    "netbase",
+    "gzip",
+    "tar",
+    "vim-tiny",
+    "bind9-host",
+    "apache2-utils",
+    "debianutils",
+]
 TRIXIE = ("gobgpd",)
 
 NOT_UNPACKED = ("./usr/share/doc", "./usr/share/man", "./usr/share/locale", "./usr/share/info", "./usr/share/lintian")
