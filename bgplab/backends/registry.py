@@ -1,4 +1,4 @@
-"""The only place that knows backends by name. A backend makes a lab exist, hands over how to reach it, and takes it away."""
+"""The only place that knows backends by name. A backend makes a lab exist, says how to reach it, takes it away."""
 
 from __future__ import annotations
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from bgplab.cli.access import the_lab
@@ -18,16 +20,7 @@ from bgplab.cli.output import print_json
 @click.option("--rate", default=0.0, help="Connections per second; 0: as fast as it goes.")
 @click.option("--source-ports", default="kernel", show_default=True, help="kernel, random, or FIRST-LAST.")
 @json_option
-def probe(
-    url: str,
-    name: str | None,
-    host: str,
-    requests: int,
-    concurrency: int,
-    rate: float,
-    source_ports: str,
-    as_json: bool,
-) -> int:
+def probe(url: str, name: str | None, host: str, as_json: bool, **plan_options: Any) -> int:
     """Open connections to URL from a host of a standing lab and say who answered."""
     from bgplab.cli.access import access_of
     from bgplab.lab.opening import open_lab
@@ -35,7 +28,7 @@ def probe(
     from bgplab.traffic.probe import probe as run_probe
 
     lab = open_lab(access_of(the_lab(name), host))
-    plan = Plan(url, requests=requests, concurrency=concurrency, rate=rate, source_ports=source_ports)
+    plan = Plan(url, **plan_options)
     seen = run_probe(lab.hosts[host], plan)
     if as_json:
         print_json({"backends": dict(seen.backends), "errors": dict(seen.errors), "summary": seen.summary})

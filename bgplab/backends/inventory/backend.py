@@ -1,4 +1,4 @@
-"""The inventory backend: machines by SSH and a cluster by kubeconfig that somebody else made. It makes and ends nothing.
+"""The inventory backend: machines by SSH and a cluster by kubeconfig that somebody else made.
 
 For the guide's own Vagrant VMs: `vagrant ssh-config > ssh_config`, the kubeconfig of k8s-ctr, and sudo.
 """

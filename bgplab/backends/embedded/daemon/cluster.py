@@ -1,4 +1,4 @@
-"""One cluster of the lab: its API server, controllers, and the agents of its nodes, in the order they need each other."""
+"""One cluster of the lab: API server, controllers, and the agents of its nodes, in the order they need each other."""
 
 from __future__ import annotations
 

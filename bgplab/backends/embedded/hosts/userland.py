@@ -107,7 +107,7 @@ def debian_mirror() -> str:
         check=False,
     ).stdout
     for line in listed.splitlines():
-        origin, address, codename = (line.split("|") + ["", ""])[:3]
+        origin, address, codename = [*line.split("|"), "", ""][:3]
         if origin == "Debian" and not codename.endswith("-security"):
             return address
     return _mirror_from_sources()

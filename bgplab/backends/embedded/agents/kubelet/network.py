@@ -19,7 +19,8 @@ def connect_pod(
     ip: Sequence[str], node: Host, pod: Host, interface: str, address: IPv4Address, gateway: IPv4Address
 ) -> None:
     """Make the pair from the lab's own namespace, both ends elsewhere, then set up each end from its own side."""
-    between = f"link add {interface} netns /proc/self/fd/{node.netns} type veth peer name eth0 netns /proc/self/fd/{pod.netns}"
+    here, there = (f"netns /proc/self/fd/{host.netns}" for host in (node, pod))
+    between = f"link add {interface} {here} type veth peer name eth0 {there}"
     run_batch(ip, [between], [node.netns, pod.netns])
     pod_lines = [
         "link set lo up",
