@@ -187,7 +187,8 @@ def _start_pid1(directory: Path, keep: list[int]) -> int:
             f"the lab's namespaces could not be made: {_last_line(directory / 'daemon.log')}",
             "unprivileged user namespaces must be allowed: sysctl user.max_user_namespaces > 0,"
             " kernel.unprivileged_userns_clone=1 (Debian),"
-            " kernel.apparmor_restrict_unprivileged_userns=0 (Ubuntu 24.04); in a container: --security-opt seccomp=unconfined --security-opt systempaths=unconfined",
+            " kernel.apparmor_restrict_unprivileged_userns=0 (Ubuntu 24.04);"
+            " in a container: --security-opt seccomp=unconfined --security-opt systempaths=unconfined",
         )
     return int(said)
 
