@@ -55,6 +55,7 @@ class Walk:
         self._standing: Standing | None = None
         self._lab: Lab | None = None
         self._closing = ExitStack()
+        self._locked = False
 
     @property
     def lab(self) -> Lab:
@@ -74,9 +75,10 @@ class Walk:
         """G01: the lock on the name, the lab itself, and where it stands. A retry takes up what is there."""
         started = time.monotonic()
         if self._standing is None:
-            self._closing.enter_context(
-                lab_lock(self.name, holder, patience_seconds=LOCK_PATIENCE_SECONDS, say=self.say)
-            )
+            if not self._locked:  # a retry holds it already
+                lock = lab_lock(self.name, holder, patience_seconds=LOCK_PATIENCE_SECONDS, say=self.say)
+                self._closing.enter_context(lock)
+                self._locked = True
             self._standing = self._backend.up(self.spec, self.name, holder=holder, say=self.say)
         standing = self._standing
         self._lab = open_lab(standing.access)

@@ -142,3 +142,25 @@ def test_two_labs_stand_side_by_side_with_the_same_addresses(guide: LabSpec, bef
         started.lease.release()
         launch.down(started.record.name)
     nothing_is_left(before)
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("step", ["G06", "G22"])
+def test_a_run_killed_half_way_leaves_nothing_and_the_next_one_holds(
+    before: MachineState, step: str, tmp_path: Path
+) -> None:
+    command = [sys.executable, "-m", "bgplab.cli.main", "run", "--name", f"kill-{step.lower()}", "--grace", "1"]
+    environment = {**os.environ, "BGPLAB_RESULTS": str(tmp_path), "PREFECT_HOME": str(tmp_path / "prefect")}
+    process = subprocess.Popen(
+        command, env=environment, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, start_new_session=True
+    )
+    assert process.stderr
+    for line in process.stderr:
+        if f" {step} " in line:
+            break
+    os.killpg(process.pid, signal.SIGKILL)  # Prefect's own server of this run goes with it
+    process.wait()
+    nothing_is_left(before, 30)
+    again = subprocess.run([*command, "--json"], env=environment, capture_output=True, text=True)
+    assert again.returncode == 0, again.stderr[-3000:]
+    nothing_is_left(before)

@@ -49,30 +49,44 @@ class RootPlan:
 def build_root(plan: RootPlan, at: str = "/tmp") -> None:
     """Make the root directory on a tmpfs over `at` and move into it."""
     kernel.make_mounts_private()
-    staging = at
-    shared = os.open(plan.shared, os.O_PATH)
-    kernel.mount("tmpfs", staging, "tmpfs", kernel.MS_NOSUID, "mode=0755,size=512m")
-    root = Path(staging)
+    # Opened first: what is bound may itself lie under `at`, which the tmpfs is about to hide.
+    userland, tools, programs, shared = (
+        _Source(path) for path in (plan.userland, plan.tools, plan.programs, plan.shared)
+    )
+    kernel.mount("tmpfs", at, "tmpfs", kernel.MS_NOSUID, "mode=0755,size=512m")
+    root = Path(at)
     for name in DIRECTORIES:
         (root / name).mkdir(parents=True, exist_ok=True)
     for name in ("bin", "sbin", "lib", "lib64"):
         (root / name).symlink_to(f"usr/{name}")
     (root / "var/run").symlink_to("/run")
-    kernel.bind(f"{plan.userland}/usr", f"{staging}/usr", read_only=True)
-    kernel.bind(plan.tools, f"{staging}/usr/local/bin", read_only=True)
-    kernel.bind(plan.programs, f"{staging}/opt/bgp-lab", read_only=True)
-    kernel.bind(f"/proc/self/fd/{shared}", f"{staging}/run/lab")
-    os.close(shared)
-    _fill_etc(root / "etc", Path(plan.userland) / "etc", plan.hostname)
+    kernel.bind(f"{userland.path}/usr", f"{at}/usr", read_only=True)
+    kernel.bind(tools.path, f"{at}/usr/local/bin", read_only=True)
+    kernel.bind(programs.path, f"{at}/opt/bgp-lab", read_only=True)
+    kernel.bind(shared.path, f"{at}/run/lab")
+    _fill_etc(root / "etc", Path(userland.path) / "etc", plan.hostname)
+    for source in (userland, tools, programs, shared):
+        source.close()
     _make_devices(root / "dev")
-    kernel.mount("proc", f"{staging}/proc", "proc")
-    _mount_sys(f"{staging}/sys")
+    kernel.mount("proc", f"{at}/proc", "proc")
+    _mount_sys(f"{at}/sys")
     for path, text in plan.files.items():
         target = root / path.lstrip("/")
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(text)
     os.chmod(root / "tmp", 0o1777)
-    kernel.pivot_root(staging)
+    kernel.pivot_root(at)
+
+
+class _Source:
+    """A directory held open, so that it can be reached whatever is mounted over its path."""
+
+    def __init__(self, path: str) -> None:
+        self._descriptor = os.open(path, os.O_PATH | os.O_DIRECTORY)
+        self.path = f"/proc/self/fd/{self._descriptor}"
+
+    def close(self) -> None:
+        os.close(self._descriptor)
 
 
 def _fill_etc(etc: Path, source: Path, hostname: str) -> None:
