@@ -11,7 +11,6 @@ from prefect.states import State
 from pydantic import Field
 
 from bgplab.backends.registry import backend as backend_named
-from bgplab.errors import LabError
 from bgplab.results.directory import new_run_id
 from bgplab.spec.loading import load_lab
 from tasks import guide
@@ -73,7 +72,7 @@ def bgp_lab(
             guide.provision(walk, holder=f"flow run {flow_run.name or run_id}")
             for chapter in followed(CHAPTERS, FLOW, walk.name):
                 chapter(walk)
-        except LabError as fault:
+        except Exception as fault:  # whatever it was, the evidence so far is written before the lab goes
             walk.give_up(fault)
         written = write_report(walk, FLOW, run_id, parameters, again(parameters, walk.name))
     finally:

@@ -94,7 +94,8 @@ def _hash_policy(sight: Sight) -> bool:
 TRACES: dict[str, Callable[[Sight], bool]] = {
     "G01": lambda sight: bool(sight.see(Nodes).nodes),
     "G03": _service,
-    "G07": _configured,
+    # routers come with their base configuration (the guide's do), so without the application it says nothing
+    "G07": lambda sight: _service(sight) and _configured(sight),
     "G08": _has_neighbours,
     "G09": _restarted,
     "G10": lambda sight: bool(sight.see(Nodes).labelled(sight.spec.cluster.bgp.node_label)),

@@ -6,7 +6,6 @@ and writes standard input a character at a time.
 
 from __future__ import annotations
 
-import io
 import shlex
 import socket
 import threading
@@ -64,9 +63,11 @@ class SshShell:
         self._connection = connection
         self._sudo = ("sudo", "-n", "--") if sudo else ()
         self._opening = threading.Lock()
-        self._sftp = threading.Lock()
 
     def run(self, argv: Sequence[str], *, stdin: str = "", timeout: float = 30.0, check: bool = True) -> Completed:
+        return self._run(argv, stdin.encode(), timeout, check)
+
+    def _run(self, argv: Sequence[str], stdin: bytes, timeout: float, check: bool) -> Completed:
         from paramiko import SSHException
 
         started = time.monotonic()
@@ -74,7 +75,7 @@ class SshShell:
         try:
             channel.exec_command(self._command(argv))
             if stdin:
-                channel.sendall(stdin.encode())
+                channel.sendall(stdin)
             channel.shutdown_write()
             out, err = _read_both(channel, started + timeout)
             status = channel.recv_exit_status()
@@ -104,13 +105,11 @@ class SshShell:
         return RunningOverSsh(self, tuple(argv), channel, on_line)
 
     def put(self, content: bytes, path: str, mode: int = 0o644) -> None:
-        passing = f"/tmp/.bgp-lab-{threading.get_ident()}-{time.monotonic_ns()}"
-        self._session(CONNECT_TIMEOUT_SECONDS).close()
-        with self._sftp:
-            self._connection.put(io.BytesIO(content), passing)
-        # install replaces the file whole; a reader never sees half of it
-        script = f'install -D -m {mode:o} "$0" "$1.bgp-lab" && mv -f "$1.bgp-lab" "$1"; s=$?; rm -f "$0"; exit $s'
-        self.run(["sh", "-c", script, passing, path])
+        # By a command, not by SFTP: its one cached channel may have been closed, and then nobody opens it again.
+        script = (
+            'mkdir -p "$(dirname "$1")" && cat > "$1.bgp-lab" && chmod "$0" "$1.bgp-lab" && mv -f "$1.bgp-lab" "$1"'
+        )
+        self._run(["sh", "-c", script, f"{mode:o}", path], content, 60.0, True)
 
     def read(self, path: str) -> bytes:
         return self.run(["cat", path]).stdout.encode()

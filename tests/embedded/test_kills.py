@@ -19,7 +19,7 @@ from bgplab.lab import directory as labs
 from bgplab.lab.waiting import Deadline, wait_until
 from bgplab.spec.model import LabSpec
 
-pytestmark = [pytest.mark.lab, pytest.mark.slow, pytest.mark.xdist_group("kills")]
+pytestmark = [pytest.mark.lab, pytest.mark.slow, pytest.mark.alone]
 
 OWNER = """
 import sys

@@ -41,6 +41,12 @@ def name_of(manifest: Manifest) -> str:
 def of_type_cluster_ip(bench: Bench) -> Iterator[None]:
     wrong, right = ({"spec": {"type": kind}} for kind in ("ClusterIP", "LoadBalancer"))
     with patched(bench.cluster, SERVICE, "webpod", wrong, right, "default", type="strategic"):
+        wait_until(
+            lambda: bench.cluster.get(SERVICE, "webpod", "default") or {},
+            holds=lambda seen: not seen["status"]["loadBalancer"].get("ingress"),
+            within=Deadline.after(20),
+            what="the Service has given its address back",
+        )
         yield
 
 
