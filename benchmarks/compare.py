@@ -92,6 +92,7 @@ def _ours(taken: list[Stamps]) -> list[Row]:
         row("bgp-lab: `up` until hosts are wired and FRR runs (daemon's imports beside it)", "imported", "topology"),
         row("bgp-lab: **our Kubernetes layer**: API, controllers, agents start after that", "topology", "cluster"),
         row("bgp-lab: SSH servers", "cluster", "up"),
+        row("bgp-lab: neighbours typed into vtysh over SSH (the others: within “everything runs”)", "up", "router"),
         row("bgp-lab: **our Kubernetes layer**: pool, Service, labels, CRDs applied", "router", "told"),
     ]
 

@@ -57,5 +57,5 @@ def lab_environment() -> Mapping[str, str]:
         "PREFECT_HOME": str(CACHE / "prefect"),
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "DO_NOT_TRACK": "1",
-        "PYTHONDONTWRITEBYTECODE": "",  # set in some containers; nobody's shell has it, and imports would be compiled anew
+        "PYTHONDONTWRITEBYTECODE": "",  # some containers set it: every import would be compiled anew
     }
