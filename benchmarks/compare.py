@@ -34,11 +34,26 @@ def measure(session: Session) -> Table:
         session.say(f"compare: {name}, a first run, not counted")
         run()
     stamps: dict[str, list[Stamps]] = {name: [] for name in contenders}
+    failures: list[str] = []
     for number in range(session.rounds):
         for name, run in contenders.items():
-            stamps[name].append(run())
+            stamps[name].append(_patiently(name, run, failures, session))
             session.say(f"compare: round {number + 1}: {name}: {_between('start', 'gone')(stamps[name][-1]):.2f} s")
-    return taking.table(tuple(contenders), [*_rows(stamps), *_ours(stamps["bgp-lab"])], _notes())
+    return taking.table(tuple(contenders), [*_rows(stamps), *_ours(stamps["bgp-lab"])], [*_notes(), *failures])
+
+
+def _patiently(name: str, run: Callable[[], Stamps], failures: list[str], session: Session) -> Stamps:
+    """A round of a contender. Others may fail now and then by their own races: tried again, and said; ours may not."""
+    for _ in range(3):
+        try:
+            return run()
+        except RuntimeError as fault:
+            if name == "bgp-lab":
+                raise
+            reason = str(fault).strip().splitlines()[-1]
+            failures.append(f"A round of {name} failed and was repeated: `{reason[:200]}`")
+            session.say(failures[-1])
+    raise RuntimeError(f"{name} failed three times in a row: {failures[-1]}")
 
 
 def _rows(stamps: dict[str, list[Stamps]]) -> list[Row]:

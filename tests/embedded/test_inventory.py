@@ -21,6 +21,7 @@ from tasks.walk import Walk, passed
 pytestmark = [pytest.mark.lab, pytest.mark.xdist_group("inventory")]
 
 
+@pytest.mark.slow
 def test_the_whole_guide_holds_through_an_inventory(bring_up: Callable[..., launch.Started], guide: LabSpec) -> None:
     access = labs.access_to(bring_up(guide).record)
     inventory = InventoryBackend(str(access.ssh_config), str(access.kubeconfig))

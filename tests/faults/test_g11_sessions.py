@@ -106,6 +106,7 @@ def test_g12_names_the_pod_cidr_that_a_node_does_not_have(bench: Bench) -> None:
     bench.holds("G12")
 
 
+@pytest.mark.slow  # Cilium's own rhythm (2-6 s) may put the status back before it is looked at
 def test_g12_tells_when_the_status_of_a_node_configuration_is_another(bench: Bench) -> None:
     node_config = bench.cluster.get(BGP_NODE_CONFIG, "k8s-w1")
     assert node_config is not None
