@@ -68,7 +68,7 @@ def start_in_box(
         stderr=stderr,
         stdin=subprocess.DEVNULL,
         text=True,
-        preexec_fn=_die_with_parent,
+        preexec_fn=_before_exec,
     )
 
 
@@ -78,5 +78,9 @@ def mount_tmpfs(path: Path) -> None:
     subprocess.run(["mount", "-t", "tmpfs", "tmpfs", str(path)], check=True)
 
 
-def _die_with_parent() -> None:
+def _before_exec() -> None:
+    """End with the parent; and no signal is ignored because somebody started us with nohup or `&` (munet ends its
+    namespaces by SIGHUP, and waits 30 s for each that ignores it)."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

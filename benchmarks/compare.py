@@ -87,7 +87,7 @@ def _verdicts(row: Row, names: tuple[str, ...]) -> list[Row]:
     rows = []
     for other in ("mininet", "munet"):
         ratio = medians["bgp-lab"] / medians[other]
-        why = "the Kubernetes API, controllers and agents, which the others lack: see “our Kubernetes layer”"
+        why = "imports, the launcher's and the daemon's: see “Where the time goes”, beside others"
         label = f"bgp-lab by {other}, whole circle without the draw"
         rows.append(Row(label, (f"{ratio:.2f}",), "< 1", ratio < 1, "" if ratio < 1 else why))
     return rows

@@ -40,7 +40,12 @@ def measure(session: Session) -> Table:
     rows = [
         judged("CRDs applied → all sessions Established", of["sessions"], 2.2, why_not=why),
         judged("CRDs applied → VIP in the router's kernel with a next hop per node", of["route"], 2.3, why_not=why),
-        judged("of it ours: CRDs applied → every speaker has its peer", of["latency"], 0.1),
+        judged(
+            "of it ours: CRDs applied → every speaker has its peer",
+            of["latency"],
+            0.1,
+            why_not="see “Where the time goes”, CRDs → speakers",
+        ),
         Row("of it gobgpd's: from then until the last one dials (1–2 s drawn per node)", (of["draw"],)),
         Row("of it BGP's: dialled → last session Established", (of["handshake"],)),
         Row("of it FRR's: last session → kernel", (of["frr"],)),

@@ -15,13 +15,17 @@ Cell = Series | str | None
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line. target: in words, empty when there is none; met: None when it is not a question of yes or no."""
+    """One line. target: in words, empty when there is none; met: None when it is not a question of yes or no.
+
+    judged_cell: which cell the target is about.
+    """
 
     label: str
     cells: tuple[Cell, ...]
     target: str = ""
     met: bool | None = None
     why_not: str = ""
+    judged_cell: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +93,7 @@ def _plain(record: Record) -> dict[str, Any]:
                     "target": row.target,
                     "met": row.met,
                     "why_not": row.why_not,
+                    "judged_cell": row.judged_cell,
                 }
                 for row in table.rows
             ],
@@ -108,7 +113,14 @@ def _plain_cell(cell: Cell) -> Any:
 
 def _table(given: Mapping[str, Any]) -> Table:
     rows = tuple(
-        Row(row["label"], tuple(_cell(cell) for cell in row["cells"]), row["target"], row["met"], row["why_not"])
+        Row(
+            row["label"],
+            tuple(_cell(cell) for cell in row["cells"]),
+            row["target"],
+            row["met"],
+            row["why_not"],
+            row.get("judged_cell", 0),
+        )
         for row in given["rows"]
     )
     return Table(

@@ -35,9 +35,14 @@ def summary(record: Record) -> str:
     lines = [_line(("what", "measured", "target", "", "load")), _rule(5)]
     for table, row in judged:
         load = f"{table.load[0]:.1f}–{table.load[1]:.1f}"
-        lines.append(_line((row.label, show(row.cells[0]), row.target, MARKS[row.met], load)))
-    missed = [f"- {row.label}: {row.why_not}" for _, row in judged if row.why_not]
+        lines.append(_line((_full(table, row), show(row.cells[row.judged_cell]), row.target, MARKS[row.met], load)))
+    missed = [f"- {_full(table, row)}: {row.why_not}" for table, row in judged if row.why_not]
     return "\n".join(["## Targets", "", *lines, *([""] if missed else []), *missed])
+
+
+def _full(table: Table, row: Row) -> str:
+    """A row's label away from its table: what is about one column of several needs the table's title, too."""
+    return f"{table.title}: {row.label}, {table.columns[row.judged_cell]}" if row.judged_cell else row.label
 
 
 def section(table: Table) -> str:

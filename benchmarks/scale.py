@@ -21,6 +21,8 @@ NAME = "bench-scale"
 SIZES = (10, 30, 100)
 #: Growth is measured, and measurements scatter; a ratio of marginal costs up to this counts as linear.
 LINEAR = 1.2
+#: What the target speaks of. Sessions and routes hold gobgpd's draw, `down` is too short to be judged by a ratio.
+JUDGED = ("up", "memory", "memory speaking", "latency")
 MEASURED = {
     "up": ("`up` in process", "s"),
     "cpu": ("CPU time of the lab until it is up", "s"),
@@ -69,11 +71,11 @@ def _row(name: str, series: dict[int, Series]) -> Row:
     except ValueError as fault:
         return Row(label, (*series.values(), str(fault)))
     cells: tuple[Cell, ...] = (*series.values(), f"{ratio:.2f}")
-    if name not in ("up", "memory"):
+    if name not in JUDGED:
         return Row(label, cells)
     why = f"one more node costs {ratio:.2f} times as much between 30 and 100 as between 10 and 30"
     met = ratio <= LINEAR
-    return Row(label, cells, "growth ≤ linear", met, "" if met else why)
+    return Row(label, cells, "growth ≤ linear", met, "" if met else why, len(series))
 
 
 def _per_node(label: str, series: dict[int, Series], unit: str) -> Row:

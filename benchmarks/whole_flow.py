@@ -68,7 +68,7 @@ def measure(session: Session) -> Table:
     return taking.table(("guide's lab",), rows, notes)
 
 
-_WHY = "see the walk without Prefect and Prefect's share below it"
+_WHY = "the walk alone is longer than that, and Prefect comes on top: see “Where the time goes”, the whole flow"
 
 
 @contextlib.contextmanager

@@ -31,6 +31,8 @@ def prepare(userland: Path, layers: Sequence[Path]) -> None:
     Path("/run").mkdir(exist_ok=True)
     for path in ("/run", "/var/log", "/var/tmp"):
         _mount("tmpfs", path)
+    Path("/run/tmp").mkdir()
+    os.environ["TMPDIR"] = "/run/tmp"  # what is left there goes with the box
     upper, work = Path("/run/etc/upper"), Path("/run/etc/work")
     upper.mkdir(parents=True)
     work.mkdir(parents=True)

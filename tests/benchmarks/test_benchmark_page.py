@@ -42,6 +42,12 @@ def test_the_load_stands_beside_each_table() -> None:
     assert "Taken 2026-11-24 19:00 UTC, commit abc1234, load 3.50 → 2.25." in page(RECORD)
 
 
+def test_a_target_about_one_column_of_several_shows_that_column_under_its_full_name() -> None:
+    row = Row("`up`", (Series((2.0,)), Series((9.0,)), "1.16"), "growth ≤ linear", True, "", 2)
+    text = page(Record({}, {}, (Table("scale", "Nodes", ("10", "100", "growth"), (row,), (1.0, 1.0), ""),)))
+    assert "| Nodes: `up`, growth | 1.16 | growth ≤ linear | met | 1.0–1.0 |" in text
+
+
 def test_findings_are_appended_as_they_are() -> None:
     assert page(RECORD, "## Where the time goes\n\ntext").endswith("## Where the time goes\n\ntext\n")
 
