@@ -50,10 +50,10 @@ def test_a_started_command_can_be_stopped_and_keeps_its_output(lab: Lab) -> None
 
 
 def test_a_file_put_on_a_host_is_there_and_not_on_this_machine(lab: Lab) -> None:
-    lab.hosts["router"].put(b"hello\n", "/root/bgp-lab-test/file", 0o600)
-    assert lab.hosts["router"].run(["stat", "-c", "%a", "/root/bgp-lab-test/file"]).stdout.strip() == "600"
-    assert lab.hosts["router"].read("/root/bgp-lab-test/file") == b"hello\n"
-    assert not Path("/root/bgp-lab-test").exists()
+    lab.hosts["router"].put(b"hello\n", "/srv/bgp-lab-test/file", 0o600)
+    assert lab.hosts["router"].run(["stat", "-c", "%a", "/srv/bgp-lab-test/file"]).stdout.strip() == "600"
+    assert lab.hosts["router"].read("/srv/bgp-lab-test/file") == b"hello\n"
+    assert not Path("/srv/bgp-lab-test").exists()
 
 
 def test_scp_writes_into_the_host_only(lab: Lab, tmp_path: Path) -> None:
