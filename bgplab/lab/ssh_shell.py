@@ -73,10 +73,7 @@ class SshShell:
         started = time.monotonic()
         channel = self._session(timeout)
         try:
-            channel.exec_command(self._command(argv))
-            if stdin:
-                channel.sendall(stdin)
-            channel.shutdown_write()
+            _begin(channel, self._command(argv), stdin)
             out, err = _read_both(channel, started + timeout)
             status = channel.recv_exit_status()
             if status < 0:
@@ -98,10 +95,13 @@ class SshShell:
         channel = self._session(CONNECT_TIMEOUT_SECONDS)
         # The wrapping shell says its number and becomes the command, so that stop() can signal exactly it.
         wrapped = ["sh", "-c", f'echo "{_PID_MARK}$$" >&2; exec "$@"', "sh", *argv]
-        channel.exec_command(self._command(wrapped))
-        if stdin:
-            channel.sendall(stdin.encode())
-        channel.shutdown_write()
+        from paramiko import SSHException
+
+        try:
+            _begin(channel, self._command(wrapped), stdin.encode())
+        except (OSError, EOFError, SSHException) as fault:
+            channel.close()
+            raise LabError(f"{self.name}: `{shlex.join(argv)}` could not be started: {fault}") from fault
         return RunningOverSsh(self, tuple(argv), channel, on_line)
 
     def put(self, content: bytes, path: str, mode: int = 0o644) -> None:
@@ -124,13 +124,21 @@ class SshShell:
         from paramiko import SSHException
 
         try:
-            with self._opening:
-                if not self._connection.is_connected:
-                    self._connection.open()
-                    _send_at_once(self._connection)
-            channel: Channel = self._connection.transport.open_session(timeout=timeout)
+            try:
+                return self._open_session(timeout)
+            except (EOFError, SSHException):
+                # The connection had just died. Nothing has been asked for yet, so a new one may be tried, once.
+                return self._open_session(timeout)
         except (OSError, EOFError, SSHException) as fault:
             raise LabError(f"{self.name}: no SSH session: {type(fault).__name__}: {fault}") from fault
+
+    def _open_session(self, timeout: float) -> Channel:
+        with self._opening:
+            if not self._connection.is_connected:
+                self._connection.open()
+                _send_at_once(self._connection)
+            transport = self._connection.transport
+        channel: Channel = transport.open_session(timeout=timeout)
         return channel
 
 
@@ -187,6 +195,20 @@ class RunningOverSsh:
         self._channel.close()
         out, err = "".join(self._out), "".join(self._err)
         return Completed(self._argv, status, out, err, time.monotonic() - self._started)
+
+
+def _begin(channel: Channel, command: str, stdin: bytes) -> None:
+    """Start a command with its standard input.
+
+    Without input it reads /dev/null, and no end-of-file is sent: paramiko may send one after it has answered the close
+    of a command that ended at once, and a server must break the whole connection over that (RFC 4254, 5.3).
+    """
+    if not stdin:
+        channel.exec_command(f"{command} </dev/null")
+        return
+    channel.exec_command(command)
+    channel.sendall(stdin)
+    channel.shutdown_write()
 
 
 def _read_both(channel: Channel, at: float) -> tuple[str, str]:

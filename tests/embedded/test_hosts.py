@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from bgplab.errors import CommandFailed, LabError
 from bgplab.lab import directory as labs
 from bgplab.lab.model import Lab
+from bgplab.lab.waiting import Deadline, wait_until
 
 pytestmark = [pytest.mark.lab, pytest.mark.xdist_group("hosts")]
 
@@ -112,3 +114,24 @@ def test_deleting_everything_on_a_host_harms_nothing_outside(lab: Lab) -> None:
     lab.hosts["k8s-w1"].run(["sh", "-c", "rm -rf --no-preserve-root / 2>/dev/null; true"], check=False, timeout=120)
     assert sorted(path.name for path in Path("/usr/bin").iterdir()) == before
     assert lab.hosts["router"].run(["hostname"]).stdout == "router\n"
+
+
+def test_commands_that_end_at_once_do_not_break_the_connection_for_others(lab: Lab) -> None:
+    # paramiko's late end-of-file did: the server must then close the whole connection
+    with ThreadPoolExecutor(12) as pool:
+        done = list(pool.map(lambda n: lab.hosts["router"].run(["echo", str(n)]).stdout, range(400)))
+    assert done == [f"{n}\n" for n in range(400)]
+
+
+def test_clients_that_go_away_do_not_harm_the_host(lab: Lab) -> None:
+    for _ in range(10):
+        with pytest.raises(LabError):
+            lab.hosts["k8s-ctr"].run(["sh", "-c", "seq 100000; sleep 60"], timeout=0.3)
+    assert lab.hosts["k8s-ctr"].run(["hostname"]).stdout == "k8s-ctr\n"
+    seen = wait_until(
+        lambda: lab.hosts["k8s-ctr"].run(["pgrep", "-c", "sleep"], check=False).stdout,
+        lambda count: count == "0\n",
+        Deadline.after(10),
+        "nothing left of what they asked for",
+    )
+    assert seen == "0\n"

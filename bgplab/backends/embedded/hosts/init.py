@@ -6,7 +6,7 @@ It is forked (not executed) by the lab's PID 1 and talks to the daemon over one 
       with the descriptors of stdin, stdout, stderr (none of them when a tty is asked for)
     ← {"id": 7, "pid": 42}, with the tty's master when asked for, or {"id": 7, "error": "..."}
     ← {"exited": 42, "status": 0}            128 + n for a signal n
-    → {"op": "kill", "pid": 42, "signal": 9}
+    → {"op": "kill", "pid": 42, "signal": 9}           a negative pid is a process group, as in kill(2)
     → {"op": "resize", "pid": 42, "rows": 24, "columns": 80}
 """
 

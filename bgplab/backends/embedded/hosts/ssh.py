@@ -19,6 +19,7 @@ from bgplab.errors import LabError
 
 SFTP_SERVER = "/usr/lib/openssh/sftp-server"
 
+logger = logging.getLogger(__name__)
 logging.getLogger("asyncssh").setLevel(logging.WARNING)
 
 
@@ -99,6 +100,10 @@ async def _serve(process: asyncssh.SSHServerProcess[bytes], host: Host) -> None:
         process.exit(status)
     except (BrokenPipeError, ConnectionError, asyncssh.Error):
         pass  # the client went away; its process was ended with it
+    except Exception:
+        # asyncssh would close the whole connection, and with it every other command under way on this host
+        logger.exception("%s: a session failed: %s", host.name, process.command or process.subsystem or "shell")
+        process.exit(255)
     finally:
         if watching:
             watching.cancel()

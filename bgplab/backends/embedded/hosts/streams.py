@@ -60,7 +60,7 @@ async def converse(session: Session, source: AsyncIterator[bytes], stdout: Sink,
         feeding.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await feeding
-        session.process.kill()
+        session.process.end()
 
 
 async def _feed(descriptor: int, source: AsyncIterator[bytes]) -> None:

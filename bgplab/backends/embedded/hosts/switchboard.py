@@ -27,6 +27,15 @@ from bgplab.lab.shell import Completed
 START_TIMEOUT_SECONDS = 30.0
 
 
+def _uncancellable() -> Future[Any]:
+    """A future that only the host resolves. Whoever awaits it may be cancelled (an SSH client that goes away), and
+    that must not reach the future: resolving a cancelled one would end the switchboard's thread, and the lab with it.
+    """
+    future: Future[Any] = Future()
+    future.set_running_or_notify_cancel()
+    return future
+
+
 class Process:
     """A process in a host (the HostProcess of handle.py). `exited` resolves to its exit status."""
 
@@ -39,6 +48,11 @@ class Process:
     def kill(self, signal: int = signals.SIGKILL) -> None:
         if not self.exited.done():
             self._host.send({"op": "kill", "pid": self.pid, "signal": int(signal)})
+
+    def end(self) -> None:
+        """SIGKILL to it and to what it started (its process group), when it has not ended by itself."""
+        if not self.exited.done():
+            self._host.send({"op": "kill", "pid": -self.pid, "signal": int(signals.SIGKILL)})
 
     def resize(self, rows: int, columns: int) -> None:
         self._host.send({"op": "resize", "pid": self.pid, "rows": rows, "columns": columns})
@@ -57,7 +71,7 @@ class Host:
         self.name = name
         self.shared = shared
         self.netns = -1
-        self.ready: Future[None] = Future()
+        self.ready: Future[None] = _uncancellable()
         self._channel = channel
         self._numbers = itertools.count(1)
         self._lock = threading.Lock()
@@ -82,7 +96,7 @@ class Host:
     ) -> Future[Process]:
         """Ask for a process; the future resolves when it runs, or to LabError when it cannot be started."""
         number = next(self._numbers)
-        future: Future[Process] = Future()
+        future: Future[Process] = _uncancellable()
         self._starting[number] = future
         message = {"op": "spawn", "id": number, "argv": list(argv), "env": dict(env or {}), "cwd": cwd, "tty": tty}
         self.send(message, list(descriptors))
@@ -126,7 +140,7 @@ class Host:
                 out, err = _converse(ours, stdin, timeout)
                 status = process.exited.result(max(0.1, timeout - (time.monotonic() - started)))
             except (TimeoutError, subprocess.TimeoutExpired) as late:
-                process.kill()
+                process.end()
                 raise LabError(f"{self.name}: `{' '.join(argv)}` did not end within {timeout:g} s") from late
         done = Completed(tuple(argv), status, out.decode(errors="replace"), err.decode(errors="replace"),
                          time.monotonic() - started)  # fmt: skip
@@ -163,7 +177,7 @@ class Host:
 
     def _exit_of(self, pid: int) -> Future[int]:
         # Orphans that the init reaps are announced too; their futures are dropped at once.
-        return self._running.setdefault(pid, Future())
+        return self._running.setdefault(pid, _uncancellable())
 
     def close(self) -> None:
         """Let go of the host: its init ends, and the kernel ends everything in it."""
