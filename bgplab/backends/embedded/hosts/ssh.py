@@ -94,7 +94,7 @@ async def _serve(process: asyncssh.SSHServerProcess[bytes], host: Host) -> None:
         process.stderr.write(f"{fault}\n".encode())
         process.exit(127)
         return
-    watching = asyncio.create_task(_follow_signals(process, session)) if tty else None
+    watching = asyncio.create_task(_end_with_client(process, session))
     try:
         status = await streams.converse(session, _input(process, session), _sink(process.stdout), _sink(process.stderr))
         process.exit(status)
@@ -105,8 +105,7 @@ async def _serve(process: asyncssh.SSHServerProcess[bytes], host: Host) -> None:
         logger.exception("%s: a session failed: %s", host.name, process.command or process.subsystem or "shell")
         process.exit(255)
     finally:
-        if watching:
-            watching.cancel()
+        watching.cancel()
 
 
 def _argv(process: asyncssh.SSHServerProcess[bytes]) -> list[str]:
@@ -152,10 +151,10 @@ def _pass_on(name: str, session: streams.Session) -> None:
         session.process.kill(numbers[name])
 
 
-async def _follow_signals(process: asyncssh.SSHServerProcess[bytes], session: streams.Session) -> None:
-    """A terminal whose client hangs up: its process must not live on."""
+async def _end_with_client(process: asyncssh.SSHServerProcess[bytes], session: streams.Session) -> None:
+    """A client that went away: its command must not live on, also when it says nothing that could fail to be sent."""
     await process.wait_closed()
-    session.process.kill(1)
+    session.process.end()
 
 
 def _sink(writer: asyncssh.SSHWriter[bytes]) -> streams.Sink:
