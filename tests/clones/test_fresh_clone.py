@@ -41,7 +41,9 @@ def clone(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Path
 def make(word: str, clone: Path, user: str | None) -> subprocess.CompletedProcess[str]:
     """`make WORD` in the clone, with a home and an environment of the user's own."""
     environment = {
-        name: value for name, value in os.environ.items() if not name.startswith(("BGPLAB_", "PREFECT_", "XDG_"))
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("BGPLAB_", "PREFECT_", "XDG_", "MAKE", "MFLAGS"))
     }
     home = pwd.getpwnam(user).pw_dir if user else str(clone.parent)
     cache = {} if user else {"XDG_CACHE_HOME": os.environ.get("XDG_CACHE_HOME", str(Path.home() / ".cache"))}
@@ -56,7 +58,7 @@ def test_make_lab_holds_in_a_fresh_clone_and_a_second_one_fetches_nothing(clone:
     first = make("lab", where, user)
     assert first.returncode == 0, first.stdout[-3000:] + first.stderr[-3000:]
     assert "All 30 observations hold." in first.stdout
-    report = Path(first.stdout.rsplit("report: ", 1)[1].strip())
+    report = Path(first.stdout.rsplit("report: ", 1)[1].splitlines()[0])
     assert report.is_file() and where in report.parents
     again = make("setup", where, user)
     assert (again.returncode, again.stdout + again.stderr) == (0, "")
