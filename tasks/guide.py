@@ -15,7 +15,7 @@ from prefect.client.schemas.objects import State, TaskRun
 
 from bgplab.errors import LabError
 from bgplab.results.record import CheckResult
-from bgplab.steps.all import STEPS
+from tasks.parts import BGP_LAB, Part
 from tasks.walk import Walk
 
 
@@ -30,9 +30,9 @@ def may_be_late(task: Task[Any, Any], run: TaskRun, state: State[Any]) -> bool:
     return False
 
 
-def step_task(id: str) -> Task[[Walk], dict[str, str]]:
+def step_task(id: str, part: Part = BGP_LAB) -> Task[[Walk], dict[str, str]]:
     """The task of one step; it returns the verdicts of the checks that follow the step."""
-    step = STEPS[id]
+    step = part.steps[id]
 
     @task(
         name=f"{id} {step.title}",
@@ -54,7 +54,7 @@ def step_task(id: str) -> Task[[Walk], dict[str, str]]:
 
 
 @task(
-    name="G01 provision",
+    name="provision",
     retries=2,
     retry_delay_seconds=[1, 3],
     retry_condition_fn=may_be_late,
@@ -62,10 +62,10 @@ def step_task(id: str) -> Task[[Walk], dict[str, str]]:
     persist_result=False,
 )
 def provision(walk: Walk, holder: str) -> dict[str, str]:
-    """Bring the lab up, or take up the one that stands, and judge its nodes and agents (G01, G02)."""
+    """Bring the lab up, or take up the one that stands, and judge what must be there at once (G01, G02)."""
     if not walk.is_open:
         walk.provision(holder)
-    return verdicts(walk.judge("G01"))
+    return verdicts(walk.judge(walk.part.first))
 
 
 def verdicts(results: list[CheckResult]) -> dict[str, str]:

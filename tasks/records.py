@@ -11,7 +11,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from bgplab.judge.topology import topology_of, versions_of
 from bgplab.results.directory import save_run, this_machine
 from bgplab.results.history import Difference, differences, previous_verdicts
 from bgplab.results.junit import junit_xml
@@ -63,12 +62,13 @@ def write_run(run: Run, results: Path) -> Written:
 
 def run_of(walk: Walk, flow: str, run_id: str, parameters: Mapping[str, Any], again: str) -> Run:
     """Everything a walk did and saw, as one frozen record."""
-    versions = {"bgp-lab": version("bgp-lab"), "cilium": walk.spec.cluster.cilium_version}
+    cilium = {cluster.cilium_version for cluster in walk.spec.clusters}
+    versions = {"bgp-lab": version("bgp-lab"), "cilium": ", ".join(sorted(cilium))}
     versions |= {name: version(name) for name in LIBRARIES}
     topology = Topology()
     if walk.is_open and not walk.error:
-        versions |= versions_of(walk.lab, walk.spec)
-        topology = topology_of(walk.lab, walk.spec)
+        versions |= walk.part.course.versions(walk.lab, walk.spec)
+        topology = walk.part.course.topology(walk.lab, walk.spec)
     seed = walk.spec.ecmp.hash_seed
     return Run(
         flow=flow,

@@ -15,7 +15,6 @@ from typing import Any
 from bgplab.backends.registry import Backend, Standing
 from bgplab.backends.registry import backend as backend_named
 from bgplab.backends.standing import standing_lab
-from bgplab.checks.all import all_checks
 from bgplab.checks.finding import Verdict, skipped
 from bgplab.checks.stages import later, number, reached
 from bgplab.errors import LabError
@@ -28,12 +27,11 @@ from bgplab.lab.waiting import Deadline
 from bgplab.results.record import CheckResult, StepResult, TimelineEvent
 from bgplab.spec.loading import load_lab
 from bgplab.spec.model import LabSpec
-from bgplab.steps.all import STEPS
 from bgplab.steps.outcome import Outcome, Step
+from tasks.parts import BGP_LAB, Part
 
 Say = Callable[[str], None]
 
-FIRST, LAST = "G01", "G30"
 STEP_DEADLINE_SECONDS = 30.0
 LOCK_PATIENCE_SECONDS = 600.0
 
@@ -41,15 +39,24 @@ LOCK_PATIENCE_SECONDS = 600.0
 class Walk:
     """Grows as steps are done. stage: the last step behind the lab; `stood_at`: where it was when the walk began."""
 
-    def __init__(self, spec: LabSpec, name: str, backend: Backend, *, until: str = LAST, say: Say = print) -> None:
-        self.spec, self.name, self.until, self.say = spec, name, until, say
+    def __init__(
+        self,
+        spec: LabSpec,
+        name: str,
+        backend: Backend,
+        *,
+        part: Part = BGP_LAB,
+        until: str | None = None,
+        say: Say = print,
+    ) -> None:
+        self.spec, self.name, self.say, self.part = spec, name, say, part
+        self.until = until or part.last
         self.context = Context()
         self.checks: list[CheckResult] = []
         self.steps: list[StepResult] = []
         self.timeline: list[TimelineEvent] = []
         self.started_ns = time.time_ns()
-        self.stage = "G00"
-        self.stood_at = "G00"
+        self.stage = self.stood_at = part.course.nothing
         self.error = ""
         self._backend = backend
         self._standing: Standing | None = None
@@ -72,7 +79,7 @@ class Walk:
         return number(step) <= number(self.until)
 
     def provision(self, holder: str) -> None:
-        """G01: the lock on the name, the lab itself, and where it stands. A retry takes up what is there."""
+        """The first row: the lock on the name, the lab itself, and where it stands. A retry takes up what is there."""
         started = time.monotonic()
         if self._standing is None:
             if not self._locked:  # a retry holds it already
@@ -82,12 +89,13 @@ class Walk:
             self._standing = self._backend.up(self.spec, self.name, holder=holder, say=self.say)
         standing = self._standing
         self._lab = open_lab(standing.access)
-        self.stood_at = stage_of(self.lab, self.spec) if standing.already else "G00"
-        self.stage = later("G01", self.stood_at)
+        if standing.already:
+            self.stood_at = stage_of(self.lab, self.spec, self.part.course)
+        self.stage = later(self.part.first, self.stood_at)
         where = f"it stands at {self.stood_at}" if standing.already else "brought up"
         self._keep_step(
             StepResult(
-                "G01",
+                self.part.first,
                 "provision",
                 "already" if standing.already else "changed",
                 f"lab {self.name}: {', '.join(standing.access.hosts)} ({where})",
@@ -98,7 +106,7 @@ class Walk:
 
     def do(self, id: str, **options: Any) -> Outcome:
         """Do one step; its outcome, commands and time are kept. Raises what the step raises (a retry may follow)."""
-        step: Step = STEPS[id]
+        step: Step = self.part.steps[id]
         started = time.monotonic()
         try:
             outcome = step.do(self.lab, self.spec, Deadline.after(STEP_DEADLINE_SECONDS), **options)
@@ -118,7 +126,7 @@ class Walk:
 
     def judge(self, step: str) -> list[CheckResult]:
         """Judge every observation that follows a step, up to the next one; results are kept."""
-        return self.judge_checks([id for id in ids_after(step) if number(id) <= number(self.until)])
+        return self.judge_checks([id for id in self.part.checks_after(step) if number(id) <= number(self.until)])
 
     def judge_checks(self, ids: Sequence[str]) -> list[CheckResult]:
         """Judge these checks of the lab as it is now; results are kept. Raises InputError for what is no check's id."""
@@ -127,7 +135,7 @@ class Walk:
         def tell(result: CheckResult) -> None:
             here.copy().run(self._tell, result)
 
-        results = judge(self.lab, self.spec, ids, self.stage, self.context, on_result=tell)
+        results = judge(self.lab, self.spec, ids, self.stage, self.context, course=self.part.course, on_result=tell)
         kept = [check for check in self.checks if check.id not in ids]
         self.checks = sorted(kept + results, key=lambda check: number(check.id))
         return results
@@ -139,7 +147,7 @@ class Walk:
         """
         self.error = str(fault) or type(fault).__name__
         judged = {result.id for result in self.checks}
-        for id, check in all_checks().items():
+        for id, check in self.part.course.checks().items():
             wanted = number(id) <= number(self.until) if asked is None else id in asked
             if id not in judged and wanted:
                 self.checks.append(
@@ -197,14 +205,6 @@ MARKS: Mapping[Verdict, str] = {
     Verdict.INCONCLUSIVE: "?",
     Verdict.SKIPPED: "–",
 }
-
-
-def ids_after(step: str) -> list[str]:
-    """Ids of the checks that are judged once a step is done: those from it up to the next step."""
-    steps = [FIRST, *STEPS]
-    following = [other for other in steps if number(other) > number(step)]
-    end = number(following[0]) if following else number(LAST) + 1
-    return [id for id in all_checks() if number(step) <= number(id) < end]
 
 
 def passed(results: list[CheckResult], stage: str) -> bool:

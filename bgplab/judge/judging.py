@@ -10,24 +10,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from bgplab.checks.all import all_checks
-from bgplab.checks.ecmp import load_tests
-from bgplab.checks.explain import by_hand
 from bgplab.checks.finding import Finding, Verdict, fails, inconclusive, skipped
 from bgplab.checks.registry import Check
 from bgplab.checks.stages import reached
 from bgplab.errors import CommandFailed, InputError, LabError
+from bgplab.judge.bgp_lab import BGP_LAB
 from bgplab.judge.context import Context
-from bgplab.judge.readers import SLOW, NeedsAChange
+from bgplab.judge.course import Course
+from bgplab.judge.faults import NeedsAChange
 from bgplab.judge.sight import Sight
 from bgplab.lab.model import Lab
 from bgplab.lab.waiting import Deadline
-from bgplab.observe.endpoint_slices import Endpoints
-from bgplab.observe.frr_bgp import BgpTables
-from bgplab.observe.kernel_routes import RouterRoutes
-from bgplab.observe.load import LoadRuns
 from bgplab.observe.side_by_side import side_by_side
-from bgplab.observe.sysctl import HashPolicies
 from bgplab.results.record import CheckResult
 from bgplab.spec.model import LabSpec
 
@@ -35,7 +29,6 @@ BETWEEN_LOOKS_SECONDS = 0.1
 UNSEEN = "could not be seen"
 #: A check without patience is judged once, but what could not even be seen is looked at again for so long.
 FAULT_PATIENCE_SECONDS = 3.0
-SHOWN_IN_REPORT = ("G27", "G29")
 
 
 def run(
@@ -45,20 +38,25 @@ def run(
     stage: str,
     context: Context | None = None,
     *,
+    course: Course = BGP_LAB,
     patience_seconds: float | None = None,
     on_result: Callable[[CheckResult], None] = lambda _: None,
 ) -> list[CheckResult]:
     """Judge the checks `ids` of a lab in `stage` (see stage_of), and return their results in the order asked.
 
-    context: of the run, so that what steps measured and earlier stages showed is known. patience_seconds: at most so
+    context: of the run, so that what steps measured and earlier stages showed is known. course: whose checks they are
+    (the BGP lab's). patience_seconds: at most so
     much for each check, instead of its own. on_result: called as each verdict falls, from whatever thread.
     Raises InputError for an id that is no check.
     """
-    checks = _asked_for(ids)
-    trials = [Trial(check, lab, spec, stage, context or Context(), patience_seconds, on_result) for check in checks]
+    context = context or Context()
+    trials = [
+        Trial(check, lab, spec, stage, context, course, patience_seconds, on_result)
+        for check in _asked_for(ids, course)
+    ]
     if any(trial.check.stays and not trial.done for trial in trials):
         _warm_up_statistics()
-    slow = [trial for trial in trials if SLOW & set(trial.check.needs)]
+    slow = [trial for trial in trials if course.slow & set(trial.check.needs)]
     quick = [trial for trial in trials if trial not in slow]
     side_by_side(_until_all_are_done, [group for group in (slow, quick) if group])
     return [trial.result for trial in trials]
@@ -69,8 +67,8 @@ def _warm_up_statistics() -> None:
     threading.Thread(target=importlib.import_module, args=("scipy.special",), daemon=True).start()
 
 
-def _asked_for(ids: Sequence[str]) -> list[Check]:
-    known = all_checks()
+def _asked_for(ids: Sequence[str], course: Course) -> list[Check]:
+    known = course.checks()
     unknown = [id for id in ids if id not in known]
     if unknown:
         raise InputError("check", f"there is no check {', '.join(unknown)}", do=f"choose from {', '.join(known)}")
@@ -81,7 +79,7 @@ def _until_all_are_done(trials: Sequence[Trial]) -> None:
     """Look again and again, all open trials at the same sight."""
     while waiting := [trial for trial in trials if not trial.done]:
         one = waiting[0]
-        sight = Sight(one.lab, one.spec, one.stage, one.context)
+        sight = Sight(one.lab, one.spec, one.stage, one.context, one.course)
         sight.see_all({kind for trial in waiting for kind in trial.check.needs})
         for trial in waiting:
             trial.look(sight)
@@ -98,6 +96,7 @@ class Trial:
     spec: LabSpec
     stage: str
     context: Context
+    course: Course
     most_patience: float | None
     on_result: Callable[[CheckResult], None]
     looks: int = 0
@@ -164,9 +163,8 @@ class Trial:
         evidence: dict[str, Any] | None = sight.evidence(self.check.needs) if sight else None
         if evidence is not None and finding.evidence is not None:
             evidence["finding"] = finding.evidence
-        vip = sight.expected.vip if sight and _is_known(sight) else None
-        if sight and self.check.id in SHOWN_IN_REPORT and finding.verdict is not Verdict.SKIPPED:
-            _keep_load_tests(self.check.id, sight)
+        if sight and finding.verdict is not Verdict.SKIPPED:
+            self.course.judged(self.check, sight)
         self._result = CheckResult.of(
             self.check.id,
             self.check.title,
@@ -174,16 +172,9 @@ class Trial:
             seconds=time.monotonic() - self.started,
             stage=self.stage,
             superseded_by=superseded_by,
-            commands=by_hand(self.check, self.spec, vip),
+            commands=self.course.by_hand(self.check, self.spec, sight),
         )
         self.on_result(self._result)
-
-
-def _is_known(sight: Sight) -> bool:
-    try:
-        return sight.expected is not None
-    except LabError:
-        return False
 
 
 def _find(check: Check, sight: Sight) -> Finding:
@@ -198,15 +189,3 @@ def _find(check: Check, sight: Sight) -> Finding:
     except LabError as fault:
         return inconclusive(f"{UNSEEN}: {fault}")
     return check.judge(*seen, expected)
-
-
-def _keep_load_tests(id: str, sight: Sight) -> None:
-    """Both sizes of each router's load test, for the report."""
-    try:
-        loads, policies, tables = sight.see(LoadRuns), sight.see(HashPolicies), sight.see(BgpTables)
-        routes, endpoints, expected = sight.see(RouterRoutes), sight.see(Endpoints), sight.expected
-    except LabError:
-        return
-    for small in (True, False):
-        found = load_tests(loads, policies, tables, routes, endpoints, expected, check_id=id, small=small)
-        sight.context.load_tests.extend(found.values())

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from bgplab.checks.chance import rate_of, requests_to_see_all
 from bgplab.checks.ecmp import connections_for
 from bgplab.checks.sample_app import MANY
-from bgplab.errors import LabError
+from bgplab.judge.faults import NeedsAChange, NotThere
 from bgplab.lab.shell import Shell
 from bgplab.observe import (
     bgp_node_configs,
@@ -36,14 +36,6 @@ if TYPE_CHECKING:
     from bgplab.judge.sight import Sight
 
 VIP_REQUESTS = 30  # with two nodes none of them crosses with a probability of 1e-9
-
-
-class NotThere(LabError):
-    """What should be looked at does not exist (yet)."""
-
-
-class NeedsAChange(LabError):
-    """Only a step can make this observation, since it takes a change to the lab; the check is skipped without it."""
 
 
 def _routers(sight: Sight) -> dict[str, Shell]:

@@ -8,14 +8,11 @@ from collections.abc import Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, TypeVar
 
-from bgplab.checks.expected import Expected
 from bgplab.errors import LabError
 from bgplab.judge.context import Context
+from bgplab.judge.course import Course
 from bgplab.judge.evidence import Recorder, jsonable
-from bgplab.judge.readers import READERS
 from bgplab.lab.model import Lab
-from bgplab.observe.endpoint_slices import Endpoints
-from bgplab.observe.services import AppService
 from bgplab.spec.model import LabSpec
 
 Seen = TypeVar("Seen")
@@ -24,8 +21,8 @@ Seen = TypeVar("Seen")
 class Sight:
     """Observations by type. `see` raises again what its reader raised; what hosts said until then is kept, too."""
 
-    def __init__(self, lab: Lab, spec: LabSpec, stage: str, context: Context) -> None:
-        self._whole_lab, self.spec, self.stage = lab, spec, stage
+    def __init__(self, lab: Lab, spec: LabSpec, stage: str, context: Context, course: Course) -> None:
+        self._whole_lab, self.spec, self.stage, self._course = lab, spec, stage, course
         self.context: Context = context
         self.began = time.monotonic()
         self._lock = threading.Lock()
@@ -47,7 +44,7 @@ class Sight:
     def _observe(self, kind: type, future: Future[Any]) -> None:
         recorder = self._recorders[kind]
         try:
-            future.set_result(READERS[kind](_Through(self, recorder.lab(self._whole_lab))))  # type: ignore[arg-type]
+            future.set_result(self._course.readers[kind](_Through(self, recorder.lab(self._whole_lab))))  # type: ignore[arg-type]
         except LabError as fault:
             future.set_exception(fault)
         except (KeyError, IndexError, TypeError, ValueError, AttributeError) as fault:
@@ -62,13 +59,13 @@ class Sight:
         return self._whole_lab
 
     @property
-    def expected(self) -> Expected:
-        """The expectation for this moment: it follows the Service and its endpoints."""
-        return Expected(self.spec, self.stage, self.see(AppService).service, self.see(Endpoints))
+    def expected(self) -> Any:
+        """The course's expectation for this moment. Raises LabError when what it is drawn from could not be seen."""
+        return self._course.expectation(self)
 
     def see_all(self, kinds: Iterable[type]) -> None:
         """Make these observations side by side; faults come out when each is asked for."""
-        wanted = {AppService, Endpoints, *kinds}
+        wanted = {*self._course.grounds, *kinds}
         with ThreadPoolExecutor(len(wanted)) as pool:
             list(pool.map(self._quietly, wanted))
 
@@ -81,7 +78,7 @@ class Sight:
     def evidence(self, kinds: Iterable[type]) -> dict[str, Any]:
         """What was seen of these, parsed and raw, faults included."""
         seen, raw = {}, []
-        for kind in (AppService, Endpoints, *kinds):
+        for kind in (*self._course.grounds, *kinds):
             future = self._futures.get(kind)
             if future is None or kind.__name__ in seen:
                 continue
@@ -98,9 +95,10 @@ class _Through:
         self._sight, self.lab = sight, lab
         self.spec: LabSpec = sight.spec
         self.context: Context = sight.context
+        self.stage: str = sight.stage
 
     @property
-    def expected(self) -> Expected:
+    def expected(self) -> Any:
         return self._sight.expected
 
     def see(self, kind: type[Seen]) -> Seen:

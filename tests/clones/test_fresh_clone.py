@@ -14,7 +14,7 @@ import pytest
 pytestmark = [pytest.mark.lab, pytest.mark.slow, pytest.mark.timeout(1200), pytest.mark.xdist_group("clones")]
 
 REPOSITORY = Path(__file__).parents[2]
-ORDINARY = "bgp-lab-test"
+ORDINARY = f"bgp-lab-{os.getpid()}"  # of this run, so that one which was killed is in nobody's way
 SYSTEM_PYTHON = "/usr/bin/python3"
 
 

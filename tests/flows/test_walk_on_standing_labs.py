@@ -58,7 +58,7 @@ def judged(monkeypatch: pytest.MonkeyPatch) -> list[Sequence[str]]:
 
     monkeypatch.setattr(tasks.walk, "judge", judge)
     monkeypatch.setattr(tasks.walk, "open_lab", lambda access: object())
-    monkeypatch.setattr(tasks.walk, "stage_of", lambda lab, spec: "G28")
+    monkeypatch.setattr(tasks.walk, "stage_of", lambda lab, spec, course: "G28")
     return asked
 
 

@@ -1,0 +1,66 @@
+"""The BGP lab (G01–G30) as a course."""
+
+from __future__ import annotations
+
+from bgplab.checks.all import all_checks
+from bgplab.checks.ecmp import load_tests
+from bgplab.checks.expected import Expected
+from bgplab.checks.explain import by_hand
+from bgplab.checks.registry import Check
+from bgplab.errors import LabError
+from bgplab.judge.bgp_lab_traces import TRACES
+from bgplab.judge.course import Course
+from bgplab.judge.readers import READERS, SLOW
+from bgplab.judge.sight import Sight
+from bgplab.judge.topology import topology_of, versions_of
+from bgplab.observe.endpoint_slices import Endpoints
+from bgplab.observe.frr_bgp import BgpTables
+from bgplab.observe.kernel_routes import RouterRoutes
+from bgplab.observe.load import LoadRuns
+from bgplab.observe.services import AppService
+from bgplab.observe.sysctl import HashPolicies
+from bgplab.spec.model import LabSpec
+
+LOAD_TESTS = ("G27", "G29")
+
+
+def _expectation(sight: Sight) -> Expected:
+    """It follows the Service and its endpoints as they are now."""
+    return Expected(sight.spec, sight.stage, sight.see(AppService).service, sight.see(Endpoints))
+
+
+def _by_hand(check: Check, spec: LabSpec, sight: Sight | None) -> tuple[str, ...]:
+    try:
+        vip = sight.expected.vip if sight else None
+    except LabError:
+        vip = None
+    return by_hand(check, spec, vip)
+
+
+def _keep_load_tests(check: Check, sight: Sight) -> None:
+    """Both sizes of each router's load test, for the report."""
+    if check.id not in LOAD_TESTS:
+        return
+    try:
+        loads, policies, tables = sight.see(LoadRuns), sight.see(HashPolicies), sight.see(BgpTables)
+        routes, endpoints, expected = sight.see(RouterRoutes), sight.see(Endpoints), sight.expected
+    except LabError:
+        return
+    for small in (True, False):
+        found = load_tests(loads, policies, tables, routes, endpoints, expected, check_id=check.id, small=small)
+        sight.context.load_tests.extend(found.values())
+
+
+BGP_LAB = Course(
+    letter="G",
+    checks=all_checks,
+    readers=READERS,
+    slow=frozenset(SLOW),
+    grounds=(AppService, Endpoints),
+    expectation=_expectation,
+    traces=TRACES,
+    by_hand=_by_hand,
+    topology=topology_of,
+    versions=versions_of,
+    judged=_keep_load_tests,
+)
