@@ -29,6 +29,7 @@ PARTS = {
     "Bgp": "clusters[].bgp",
     "Timers": "clusters[].bgp.timers",
     "GracefulRestart": "clusters[].bgp.graceful_restart",
+    "Mesh": "clusters[].mesh",
     "Pool": "clusters[].pool",
     "App": "clusters[].app",
     "Ecmp": "ecmp",

@@ -38,7 +38,14 @@ def read_manifests(file: Path, cilium_version: str, named_in: str = "") -> list[
         problems += document.problems
         written += _unpacked(Written(document.data, document.places, ()))
     if not written:
-        problems.append(Problem(str(file), "holds no manifest", "", "write one, or do not name the file"))
+        problems.append(
+            Problem(
+                str(file),
+                "holds no manifest",
+                "what a description names is applied; nothing would be",
+                "write one, or do not name the file",
+            )
+        )
     kinds = known_kinds(cilium_version) | _defined_kinds(written)
     problems += [problem for each in written for problem in _judge(each, kinds)]
     if problems:
@@ -53,7 +60,7 @@ def _content(file: Path, named_in: str) -> bytes:
         said = getattr(error, "strerror", None) or str(error)
         raise InputError(
             named_in or str(file),
-            f"{shown(str(file))} cannot be read: {said}",
+            f"{str(file)!r} cannot be read: {said}",
             "its manifests are part of the lab",
             "correct the name (it is relative to the description), or remove it",
         ) from error
@@ -85,7 +92,10 @@ def _judge(written: Written, kinds: dict[str, tuple[str, ...]]) -> Iterator[Prob
     manifest, where = written.manifest, written.places.where
     if not isinstance(manifest, dict):
         yield Problem(
-            where(written.path), f"{shown(manifest)} is not a manifest", "", "write apiVersion, kind, metadata"
+            where(written.path),
+            f"{shown(manifest)} is not a manifest",
+            "an object is a mapping that says what it is",
+            "write apiVersion, kind, metadata",
         )
         return
     metadata = manifest.get("metadata")

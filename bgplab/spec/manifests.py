@@ -31,6 +31,15 @@ def by_step(spec: LabSpec, cluster: ClusterSpec) -> dict[str, list[Manifest]]:
     }
 
 
+def by_cluster(spec: LabSpec) -> dict[str, dict[str, list[Manifest]]]:
+    """All manifests of a lab, by cluster and step; those of a mesh are in `mesh_manifests.py`."""
+    if spec.is_mesh:
+        from bgplab.spec import mesh_manifests
+
+        return mesh_manifests.by_cluster(spec)
+    return {cluster.name: by_step(spec, cluster) for cluster in spec.clusters}
+
+
 def sample_app(cluster: ClusterSpec) -> list[Manifest]:
     """G03: Deployment (one pod per node at most), Service, client pod; before them their namespace, if not default."""
     namespace = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": cluster.app.namespace}}

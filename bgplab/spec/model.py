@@ -15,6 +15,7 @@ from bgplab.spec.values import (
     Address,
     Asn,
     CiliumVersion,
+    ContextName,
     FrrWord,
     HashPolicy,
     Image,
@@ -163,17 +164,40 @@ class App(Described):
     client_image: Image = Field(default="nicolaka/netshoot", description="image of the client pod; has curl")
 
 
+class Mesh(Described):
+    """How the other clusters of a mesh reach this one."""
+
+    node_port: Annotated[
+        int, Range(30000, 32767, "Kubernetes: node ports are 30000-32767 unless the API server is told otherwise")
+    ] = Field(
+        default=32379,
+        description="NodePort of clustermesh-apiserver; equal ones in two clusters break reconnects (Cilium #24692)",
+    )
+
+
 class ClusterSpec(Described):
     """One Kubernetes cluster with Cilium."""
 
-    name: Label = Field(default="kubernetes", description="the cluster's name")
+    name: Label = Field(default="kubernetes", description="the cluster's name; Cilium's cluster-name, too")
+    id: Annotated[int, Range(0, 255, "Cilium's cluster-id: 1-255 in a mesh, 0 outside of one")] = Field(
+        default=0, description="Cilium's cluster-id; 0 is no member of a mesh"
+    )
+    context: ContextName | None = Field(
+        default=None,
+        description="the cluster's context in the kubeconfig; its name when absent",
+        examples=["kind-west"],
+    )
     cilium_version: CiliumVersion = Field(
         default="1.18", description="the Cilium version it stands for, quoted", examples=["1.18", "1.17.6"]
+    )
+    cilium_installed: Switch = Field(
+        default=True, description="Cilium is there from the start; else nodes are NotReady until it is installed"
     )
     pod_cidr: Network = Field(default=IPv4Network("172.20.0.0/16"), description="holds the pod_cidr of every node")
     service_cidr: Network = Field(default=IPv4Network("10.96.0.0/16"), description="cluster IPs of Services")
     nodes: tuple[Node, ...] = Field(description="the nodes, or a template that makes them: {count: 10}")
     bgp: Bgp = Field(default=Bgp(), description="the nodes' side of BGP")
+    mesh: Mesh = Field(default=Mesh(), description="how the other clusters of a mesh reach this one")
     pool: Pool = Field(default=Pool(), description="the LoadBalancer IP pool")
     app: App = Field(default=App(), description="the sample application")
     workloads: tuple[Text, ...] = Field(
@@ -181,6 +205,11 @@ class ClusterSpec(Described):
         description="further Kubernetes manifest files, relative to the description (absolute once it is loaded)",
         examples=[["my-app.yaml"]],
     )
+
+    @property
+    def context_name(self) -> str:
+        """What the kubeconfig calls the cluster's context."""
+        return self.context or self.name
 
     @model_validator(mode="before")
     @classmethod
@@ -244,6 +273,11 @@ class LabSpec(Described):
         """The only cluster of a BGP lab. Raises ValueError when there are several."""
         (only,) = self.clusters
         return only
+
+    @property
+    def is_mesh(self) -> bool:
+        """Whether there are several clusters."""
+        return len(self.clusters) > 1
 
     def subnet_of(self, address: IPv4Address) -> Subnet:
         """The subnet an address lies in. Raises KeyError when it lies in none (validation has ruled that out)."""

@@ -16,6 +16,6 @@ def lab_schema() -> dict[str, Any]:
     nodes = schema["$defs"]["ClusterSpec"]["properties"]["nodes"]
     listed = {"type": nodes.pop("type"), "items": nodes.pop("items"), "minItems": 1}
     nodes["anyOf"] = [listed, {"$ref": "#/$defs/NodeTemplate"}]
-    for field in ("subnets", "routers", "clusters"):
+    for field in ("subnets", "clusters"):
         schema["properties"][field]["minItems"] = 1
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema, "title": "bgp-lab lab description"}

@@ -11,11 +11,11 @@ from collections.abc import Iterable
 from bgplab.errors import InputError, Problem
 from bgplab.spec.model import LabSpec
 from bgplab.spec.places import Path, Places
-from bgplab.spec.rules import bgp, names, networks, routers, there
+from bgplab.spec.rules import bgp, mesh, names, networks, routers, there
 from bgplab.spec.rules.registry import RULES, Breach, Rule
 
 # Importing a module of rules registers them; a new module is named here.
-RULE_MODULES = (there, names, networks, routers, bgp)
+RULE_MODULES = (there, names, networks, routers, bgp, mesh)
 
 
 def check_lab(spec: LabSpec) -> LabSpec:

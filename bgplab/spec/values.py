@@ -110,7 +110,11 @@ _IPV4_ONLY = "the lab speaks ipv4/unicast only: routes, pools and Services are I
 def _text(value: object, meant: str) -> str:
     if isinstance(value, str):
         return value
-    raise RefusedValueError(f"{shown(value)} is not {meant}", do=f"write {meant} as text, such as {_EXAMPLES[meant]}")
+    raise RefusedValueError(
+        f"{shown(value)} is not {meant}",
+        "YAML reads it as something other than text",
+        f"write {meant} as text, such as {_EXAMPLES[meant]}",
+    )
 
 
 _EXAMPLES = {"an IPv4 address": "192.168.10.100", "an IPv4 network": "192.168.10.0/24"}
@@ -309,6 +313,15 @@ Image = Annotated[
         "an image reference such as traefik/whoami:v1.11",
         "it is what a container engine pulls",
         slashes=True,
+    ),
+]
+ContextName = Annotated[
+    str,
+    Words(
+        r"[A-Za-z0-9]([-A-Za-z0-9_.@:]*[A-Za-z0-9])?",
+        253,
+        "a name of letters, digits and inner '-', '_', '.', '@' or ':'",
+        "it is typed after kubectl's --context",
     ),
 ]
 CiliumVersion = Annotated[

@@ -75,7 +75,10 @@ def decode(content: bytes, source: str) -> str:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise InputError(
-            source, f"not UTF-8 text (byte {error.start} is 0x{content[error.start]:02x})", "", "save it as UTF-8"
+            source,
+            f"not UTF-8 text (byte {error.start} is 0x{content[error.start]:02x})",
+            "descriptions and manifests are read as UTF-8",
+            "save it as UTF-8",
         ) from error
 
 
@@ -161,7 +164,7 @@ class _Reading:
             raise _too_deep(f"{self._source}:{line}")
         self._marks[path] = f"{self._source}:{line}"
         if not isinstance(node, yaml.ScalarNode) and node.tag not in (f"{_TAG}map", f"{_TAG}seq"):
-            self._note(path, line, f"the tag {shown(node.tag)} is not known", "", "remove it")
+            self._note(path, line, f"the tag {shown(node.tag)} is not known", "only plain values are read", "remove it")
         if isinstance(node, yaml.MappingNode):
             return self._mapping(node, path)
         if isinstance(node, yaml.SequenceNode):

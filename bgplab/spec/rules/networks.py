@@ -95,7 +95,8 @@ def a_clusters_networks_are_its_own(spec: LabSpec) -> Iterator[Breach]:
     for index, cluster in enumerate(spec.clusters):
         path: Path = ("clusters", index)
         networks += [((*path, "pod_cidr"), cluster.pod_cidr), ((*path, "service_cidr"), cluster.service_cidr)]
-        networks += [((*path, "pool", "cidr"), cluster.pool.cidr)]
+        if not cluster.nodes or any(node.bgp for node in cluster.nodes):  # else nobody announces the pool
+            networks += [((*path, "pool", "cidr"), cluster.pool.cidr)]
     yield from (breach for breach in overlaps(networks) if breach.path[0] == "clusters")
 
 

@@ -8,6 +8,7 @@ from bgplab.spec.derived import all_nodes
 from bgplab.spec.model import LabSpec
 from bgplab.spec.places import Path
 from bgplab.spec.rules.registry import Breach, rule
+from bgplab.spec.rules.walks import nodes_of
 from bgplab.spec.templates import MAX_NODES, TOO_MANY_NODES
 
 
@@ -17,10 +18,22 @@ def there_is_a_subnet(spec: LabSpec) -> Iterator[Breach]:
         yield Breach(("subnets",), "there are no subnets", "hosts have addresses in subnets", "describe one at least")
 
 
-@rule("routers")
+@rule("routers", "clusters")
 def there_is_a_router(spec: LabSpec) -> Iterator[Breach]:
-    if not spec.routers:
+    """Several clusters may do without, as long as no node has BGP."""
+    if spec.routers:
+        return
+    if not spec.is_mesh:
         yield Breach(("routers",), "there are no routers", "nodes have nobody to peer with", "describe one at least")
+        return
+    for path, node in nodes_of(spec):
+        if node.bgp:
+            yield Breach(
+                (*path, "bgp"),
+                f"{node.name} has BGP, and there are no routers",
+                "it has nobody to peer with",
+                "write 'bgp: false', or describe a router",
+            )
 
 
 @rule("clusters")
@@ -35,7 +48,7 @@ def every_cluster_has_nodes(spec: LabSpec) -> Iterator[Breach]:
         path: Path = ("clusters", index, "nodes")
         if not cluster.nodes:
             yield Breach(path, "there are no nodes", "pods and BGP speakers run on nodes", "describe one at least")
-        elif not any(node.bgp for node in cluster.nodes):
+        elif not spec.is_mesh and not any(node.bgp for node in cluster.nodes):
             yield Breach(
                 path,
                 "no node has BGP",
