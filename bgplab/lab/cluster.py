@@ -14,12 +14,16 @@ Manifest = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A resource type: `Kind("apps/v1", "Deployment", "deployments")`; api_version as in a manifest."""
+    """A resource type: `Kind("apps/v1", "Deployment", "deployments")`; api_version as in a manifest.
+
+    older: API versions in which earlier releases serve it, newest first; a cluster is asked for what it has.
+    """
 
     api_version: str
     kind: str
     plural: str
     namespaced: bool = True
+    older: tuple[str, ...] = ()
 
     @property
     def root(self) -> str:
@@ -131,12 +135,18 @@ REPLICA_SET = Kind("apps/v1", "ReplicaSet", "replicasets")
 DAEMON_SET = Kind("apps/v1", "DaemonSet", "daemonsets")
 ENDPOINT_SLICE = Kind("discovery.k8s.io/v1", "EndpointSlice", "endpointslices")
 CRD = Kind("apiextensions.k8s.io/v1", "CustomResourceDefinition", "customresourcedefinitions", namespaced=False)
+CILIUM_ENDPOINT = Kind("cilium.io/v2", "CiliumEndpoint", "ciliumendpoints")
 CILIUM_NODE = Kind("cilium.io/v2", "CiliumNode", "ciliumnodes", namespaced=False)
-BGP_CLUSTER_CONFIG = Kind("cilium.io/v2", "CiliumBGPClusterConfig", "ciliumbgpclusterconfigs", namespaced=False)
-BGP_PEER_CONFIG = Kind("cilium.io/v2", "CiliumBGPPeerConfig", "ciliumbgppeerconfigs", namespaced=False)
-BGP_ADVERTISEMENT = Kind("cilium.io/v2", "CiliumBGPAdvertisement", "ciliumbgpadvertisements", namespaced=False)
-BGP_NODE_CONFIG = Kind("cilium.io/v2", "CiliumBGPNodeConfig", "ciliumbgpnodeconfigs", namespaced=False)
-BGP_NODE_CONFIG_OVERRIDE = Kind(
-    "cilium.io/v2", "CiliumBGPNodeConfigOverride", "ciliumbgpnodeconfigoverrides", namespaced=False
-)
-LB_POOL = Kind("cilium.io/v2", "CiliumLoadBalancerIPPool", "ciliumloadbalancerippools", namespaced=False)
+
+
+def _cilium_kind(kind: str, plural: str) -> Kind:
+    """Cilium's BGP kinds and its pool: `v2` since 1.18, `v2alpha1` before."""
+    return Kind("cilium.io/v2", kind, plural, namespaced=False, older=("cilium.io/v2alpha1",))
+
+
+BGP_CLUSTER_CONFIG = _cilium_kind("CiliumBGPClusterConfig", "ciliumbgpclusterconfigs")
+BGP_PEER_CONFIG = _cilium_kind("CiliumBGPPeerConfig", "ciliumbgppeerconfigs")
+BGP_ADVERTISEMENT = _cilium_kind("CiliumBGPAdvertisement", "ciliumbgpadvertisements")
+BGP_NODE_CONFIG = _cilium_kind("CiliumBGPNodeConfig", "ciliumbgpnodeconfigs")
+BGP_NODE_CONFIG_OVERRIDE = _cilium_kind("CiliumBGPNodeConfigOverride", "ciliumbgpnodeconfigoverrides")
+LB_POOL = _cilium_kind("CiliumLoadBalancerIPPool", "ciliumloadbalancerippools")

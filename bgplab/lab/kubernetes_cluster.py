@@ -82,6 +82,7 @@ class KubernetesCluster:
         self.name = name
         self._transport = transport
         self._served: dict[str, dict[str, Kind]] = {}
+        self._found: dict[Kind, Kind] = {}
 
     def close(self) -> None:
         """Close idle connections; a server that shuts down waits for them."""
@@ -89,7 +90,7 @@ class KubernetesCluster:
 
     def get(self, kind: Kind, name: str, namespace: str | None = None) -> Manifest | None:
         try:
-            return self._transport.json("GET", kind.path(name, namespace or "default"))
+            return self._transport.json("GET", self._as_served(kind).path(name, namespace or "default"))
         except ApiError as refusal:
             if refusal.code == 404 and refusal.status.get("details"):
                 return None  # the object; a 404 without details is about the resource type
@@ -104,7 +105,7 @@ class KubernetesCluster:
     def watch(
         self, kind: Kind, namespace: str | None = None, *, since: str, timeout_seconds: int = 300
     ) -> Iterator[WatchEvent]:
-        path = kind.path(None, namespace)
+        path = self._as_served(kind).path(None, namespace)
         query = {
             "watch": "1",
             "resourceVersion": since,
@@ -134,7 +135,7 @@ class KubernetesCluster:
     ) -> Manifest:
         return self._transport.json(
             "PATCH",
-            kind.path(name, namespace or "default", subresource),
+            self._as_served(kind).path(name, namespace or "default", subresource),
             query={"fieldManager": field_manager} if field_manager else None,
             body=patch,
             content_type=PATCH_TYPES[type],
@@ -152,7 +153,7 @@ class KubernetesCluster:
     def delete(
         self, kind: Kind, name: str, namespace: str | None = None, *, grace_period_seconds: int | None = None
     ) -> None:
-        path = kind.path(name, namespace or "default")
+        path = self._as_served(kind).path(name, namespace or "default")
         query = {"propagationPolicy": "Background"}
         if grace_period_seconds is not None:
             query["gracePeriodSeconds"] = str(grace_period_seconds)
@@ -200,6 +201,19 @@ class KubernetesCluster:
             )
         return known[kind]
 
+    def _as_served(self, kind: Kind) -> Kind:
+        """A kind in the newest of its API versions that this cluster serves; as it is when there is none."""
+        if not kind.older:
+            return kind
+        if kind not in self._found:
+            for api_version in (kind.api_version, *kind.older):
+                if found := self._discover(api_version).get(kind.kind):
+                    self._found[kind] = found
+                    break
+            else:
+                return kind  # a CustomResourceDefinition may come yet
+        return self._found[kind]
+
     def _discover(self, api_version: str) -> dict[str, Kind]:
         try:
             served = self._transport.json("GET", Kind(api_version, "", "").root)["resources"]
@@ -220,6 +234,7 @@ class KubernetesCluster:
         return self.kind_of(manifest).path(None, namespace_of(manifest))
 
     def _list(self, kind: Kind, namespace: str | None, labels: str, fields: str) -> Manifest:
+        kind = self._as_served(kind)
         query = {"labelSelector": labels, "fieldSelector": fields}
         page = self._transport.json(
             "GET", kind.path(None, namespace), query={key: value for key, value in query.items() if value}

@@ -116,6 +116,17 @@ def test_without_backends_a_pod_and_a_node_fail_at_once(world: World, cluster: C
     assert max(seconds for _, seconds in outcomes) < 0.9  # before the first retransmission
 
 
+@pytest.mark.parametrize("asker", ["client", "a"])
+def test_without_backends_a_connect_that_blocks_fails_at_once_too(world: World, cluster: Cluster, asker: str) -> None:
+    cluster.serve()
+    for _ in range(10):
+        with world.hosts[asker].socket() as connection:
+            started = time.monotonic()
+            with pytest.raises(OSError) as raised:
+                connection.connect((CLUSTER_IP, 80))
+            assert (raised.value.errno, time.monotonic() - started < 0.5) == (errno.EHOSTUNREACH, True)
+
+
 def test_curl_ends_with_7_when_a_service_has_no_backends(world: World, cluster: Cluster) -> None:
     cluster.serve()
     done = world.client.run(["curl", "-s", "--connect-timeout", "1", CLUSTER_IP], check=False)

@@ -145,3 +145,15 @@ def test_a_thousand_connections_are_answered(port: int) -> None:
         talk(port, CLOSING)
     print(f"whoami: {1000 / (time.monotonic() - started):.0f} connections/s, one at a time")
     wait_for(lambda: talk(port, CLOSING), "it still answers")
+
+
+def test_clustermesh_apiservers_etcd_is_run_and_its_exporter_is_an_agents_work() -> None:
+    program = resolve("quay.io/cilium/clustermesh-apiserver:v1.17.6")
+    assert program is not None
+    etcd = {"command": ["/usr/bin/etcd"], "args": ["--advertise-client-urls=https://$(HOSTNAME_IP):2379"]}
+    assert program.argv(etcd, {"HOSTNAME_IP": "10.0.1.2"}) == [
+        "/usr/bin/etcd",
+        "--advertise-client-urls=https://10.0.1.2:2379",
+    ]
+    assert program.argv({"command": ["/usr/bin/clustermesh-apiserver"], "args": ["clustermesh"]}) is None
+    assert program.argv({}) is None

@@ -37,4 +37,4 @@ class LocalRuntime:
     async def logs(
         self, namespace: str, pod: str, container: str | None, *, follow: bool, tail: int | None
     ) -> AsyncIterator[bytes]:
-        yield f"said by {pod}\n".encode()
+        yield f"2026-01-01T00:00:00.000000000Z said by {pod}\n".encode()

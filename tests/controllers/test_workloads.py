@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from controller_cluster import node_manifest
+import contextlib
+import threading
 
-from bgplab.backends.embedded.controllers.conditions import find
+import pytest
+from controller_cluster import PATIENCE_SECONDS, node_manifest
+
+from bgplab.backends.embedded.controllers.conditions import find, now
 from bgplab.backends.embedded.controllers.legacy_endpoints import ENDPOINTS
+from bgplab.backends.embedded.controllers.pods import is_ready, is_terminating
+from bgplab.backends.embedded.controllers.runtime import Informers
 from bgplab.lab.cluster import DAEMON_SET, DEPLOYMENT, ENDPOINT_SLICE, EVENT, NODE, POD, REPLICA_SET, SERVICE
 
 APART = {
@@ -257,4 +263,79 @@ def ready_daemons(lab_cluster, count: int):
             seen.get("status", {}).get("numberReady") == count and seen["status"]["desiredNumberScheduled"] == count
         ),
         f"{count} daemons ready",
+    )
+
+
+def a_daemon_set(image: str = "quay.io/cilium/cilium:v1", **spec):
+    template = {
+        "metadata": {"labels": {"k8s-app": "cilium"}},
+        "spec": {"hostNetwork": True, "containers": [{"name": "cilium-agent", "image": image}]},
+    }
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "DaemonSet",
+        "metadata": {"name": "cilium", "namespace": "kube-system"},
+        "spec": {"selector": {"matchLabels": {"k8s-app": "cilium"}}, "template": template, **spec},
+    }
+
+
+@pytest.mark.parametrize(
+    ("strategy", "at_once"),
+    [({}, 1), ({"rollingUpdate": {"maxUnavailable": 2}}, 2), ({"rollingUpdate": {"maxUnavailable": "50%"}}, 2)],
+)
+def test_a_changed_template_replaces_as_many_daemons_at_once_as_the_strategy_says(lab_cluster, strategy, at_once):
+    strategy = {"type": "RollingUpdate", **strategy}
+    lab_cluster.cluster.create(a_daemon_set(updateStrategy=strategy))
+    ready_daemons(lab_cluster, 3)
+    missing: list[int] = []
+    with watched(lab_cluster, lambda pods: missing.append(3 - sum(map(is_ready, pods)))):
+        lab_cluster.cluster.apply(a_daemon_set("quay.io/cilium/cilium:v2", updateStrategy=strategy))
+        lab_cluster.until(
+            lambda: [pod["spec"]["containers"][0]["image"] for pod in lab_cluster.cluster.list(POD, "kube-system")],
+            lambda images: images == ["quay.io/cilium/cilium:v2"] * 3,
+            "every daemon is of the new template",
+        )
+    assert 0 < max(missing) <= at_once
+
+
+@contextlib.contextmanager
+def watched(lab_cluster, see):
+    """Call with all running pods of kube-system after every event about one of them."""
+    stop = threading.Event()
+    pods = Informers(lab_cluster.cluster, stop).of(POD)
+    pods.wait_synced(PATIENCE_SECONDS)
+    pods.subscribe(lambda old, new: see([pod for pod in pods.list() if not is_terminating(pod)]))
+    try:
+        yield
+    finally:
+        stop.set()
+        pods.join(PATIENCE_SECONDS)
+
+
+def test_a_node_is_tainted_while_it_is_not_ready_and_keeps_its_other_taints(lab_cluster):
+    other = {"key": "dedicated", "value": "routers", "effect": "NoSchedule"}
+    lab_cluster.cluster.patch(NODE, "k8s-w1", {"spec": {"taints": [other]}})
+    set_ready(lab_cluster, "k8s-w1", "False")
+    taints(lab_cluster, "k8s-w1", [other, {"key": "node.kubernetes.io/not-ready", "effect": "NoSchedule"}])
+    set_ready(lab_cluster, "k8s-w1", "True")
+    taints(lab_cluster, "k8s-w1", [other])
+
+
+def test_the_last_taint_leaves_none(lab_cluster):
+    set_ready(lab_cluster, "k8s-w1", "Unknown")
+    taints(lab_cluster, "k8s-w1", [{"key": "node.kubernetes.io/not-ready", "effect": "NoSchedule"}])
+    set_ready(lab_cluster, "k8s-w1", "True")
+    taints(lab_cluster, "k8s-w1", [])
+
+
+def set_ready(lab_cluster, name: str, status: str) -> None:
+    condition = {"type": "Ready", "status": status, "lastTransitionTime": now()}
+    lab_cluster.cluster.patch(NODE, name, {"status": {"conditions": [condition]}}, subresource="status")
+
+
+def taints(lab_cluster, name: str, wanted: list[dict[str, str]]) -> None:
+    lab_cluster.until(
+        lambda: lab_cluster.cluster.get(NODE, name)["spec"].get("taints", []),
+        lambda seen: seen == wanted,
+        f"taints of {name}",
     )

@@ -92,7 +92,7 @@ def _start(
     (directory / "spec.json").write_text(spec.model_dump_json())
     hosts = [router.name for router in spec.routers] + [node.name for one in spec.clusters for node in one.nodes]
     with _listeners(directory, [one.name for one in spec.clusters], hosts) as (sockets, ports):
-        servers = {one.name: f"https://127.0.0.1:{ports[f'kube:{one.name}']}" for one in spec.clusters}
+        servers = {one.context_name: f"https://127.0.0.1:{ports[f'kube:{one.name}']}" for one in spec.clusters}
         ssh_ports = {host: ports[f"ssh:{host}"] for host in hosts}
         _write(directory, "kubeconfig", credentials.kubeconfig(directory, token, servers))
         _write(directory, "ssh_config", credentials.ssh_config(directory, ssh_ports))
@@ -120,7 +120,7 @@ def _start(
         pid=pid,
         started=started,
         hosts=tuple(hosts),
-        contexts={one.name: one.name for one in spec.clusters},
+        contexts={one.name: one.context_name for one in spec.clusters},
         ports=ports,
         spec=json.loads(spec.model_dump_json()),
         since=time.time(),

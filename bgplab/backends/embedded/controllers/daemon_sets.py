@@ -1,10 +1,12 @@
 """DaemonSet → one Pod per fitting node, bound by the scheduler through a node affinity as in a real cluster.
 
-Not done: ControllerRevisions; a changed template replaces its pods at once, one node after the other becomes ready.
+A changed template replaces its pods: on as many nodes at a time as `maxUnavailable` says, others first become ready.
+Not done: ControllerRevisions, maxSurge.
 """
 
 from __future__ import annotations
 
+import math
 import threading
 from typing import Any
 
@@ -70,20 +72,23 @@ class DaemonSets:
     def _delete_surplus(
         self, daemon_set: Manifest, by_node: dict[str, list[Manifest]], fitting: list[str], digest: str
     ) -> None:
-        """Pods on nodes that no longer fit, finished ones, and one at a time those of an old template."""
-        others_ready = all(any(map(is_ready, by_node[node])) for node in fitting)
+        """Pods on nodes that no longer fit, finished ones, and, a few at a time, those of an old template."""
+        unready = [node for node in fitting if not any(is_ready(pod) and is_active(pod) for pod in by_node[node])]
+        budget = max_unavailable(daemon_set, len(fitting)) - len(unready)
         on_delete = (daemon_set["spec"].get("updateStrategy") or {}).get("type") == "OnDelete"
         for node, pods in by_node.items():
             for pod in pods:
                 if is_terminating(pod):
                     continue
                 outdated = pod["metadata"]["labels"].get(HASH_LABEL) != digest and not on_delete
-                if node in fitting and is_active(pod) and not (outdated and others_ready):
+                # An old pod that is not ready is missed by nobody (Kubernetes replaces those first, too).
+                due = outdated and (budget > 0 or node in unready)
+                if node in fitting and is_active(pod) and not due:
                     continue
                 namespace, name = key_of(pod)
                 self._cluster.delete(POD, name, namespace)
                 self._recorder.normal(COMPONENT, daemon_set, "SuccessfulDelete", f"Deleted pod: {name}")
-                others_ready = False
+                budget -= node not in unready
 
     def _write_status(
         self, daemon_set: Manifest, by_node: dict[str, list[Manifest]], fitting: list[str], digest: str
@@ -97,8 +102,19 @@ class DaemonSets:
 
 
 def fits(daemon_set: Manifest, node: Manifest) -> bool:
-    """Whether the node shall have a pod of this DaemonSet."""
-    return obstacle_on(node, daemon_pod(daemon_set, node["metadata"]["name"], ""), on_nodes={}) is None
+    """Whether the node shall have a pod of this DaemonSet: by the affinity that the template itself asks for."""
+    pod = daemon_pod(daemon_set, node["metadata"]["name"], "")
+    affinity = daemon_set["spec"]["template"]["spec"].get("affinity") or {}
+    return obstacle_on(node, {**pod, "spec": {**pod["spec"], "affinity": affinity}}, on_nodes={}) is None
+
+
+def max_unavailable(daemon_set: Manifest, nodes: int) -> int:
+    """On how many nodes at once a changed template may replace the pod; a percentage is rounded up. 1 when unsaid."""
+    strategy = daemon_set["spec"].get("updateStrategy") or {}
+    value = (strategy.get("rollingUpdate") or {}).get("maxUnavailable", 1)
+    if isinstance(value, str) and value.endswith("%"):
+        return math.ceil(int(value[:-1]) * nodes / 100)
+    return int(value)
 
 
 def daemon_pod(daemon_set: Manifest, node: str, digest: str) -> Manifest:

@@ -42,13 +42,14 @@ class Assembly:
         from bgplab.backends.embedded.hosts import ssh
 
         clusters = [
-            ClusterAssembly(number, cluster, self._settings, self._maker)
+            ClusterAssembly(number, cluster, self._spec, self._settings, self._maker)
             for number, cluster in enumerate(self._spec.clusters)
         ]
         for cluster in clusters:
             await cluster.serve()
         await wired
-        self._report.phase(f"{len(self.hosts)} hosts are wired, FRR runs on {len(self._spec.routers)}")
+        routers = f", FRR runs on {len(self._spec.routers)}" if self._spec.routers else ""
+        self._report.phase(f"{len(self.hosts)} hosts are wired{routers}")
         for cluster in clusters:
             await loop.run_in_executor(None, cluster.start_agents, self.hosts)
         self._report.phase("the cluster's API, controllers and agents run")

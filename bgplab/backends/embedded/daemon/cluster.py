@@ -9,11 +9,13 @@ import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
 from bgplab.backends.embedded.agents.addresses import dns_address
+from bgplab.backends.embedded.agents.installed_agent_pods import InstalledAgentPods
 from bgplab.backends.embedded.agents.kubelet.addresses import PodAddresses
-from bgplab.backends.embedded.agents.kubelet.kubelet import Kubelet, KubeletNode
+from bgplab.backends.embedded.agents.kubelet.kubelet import ContainerService, Kubelet, KubeletNode
+from bgplab.backends.embedded.agents.kubelet.node_networks import NodeConditions, NodeNetworks
 from bgplab.backends.embedded.agents.kubelet.streams import PodStreams, Readable
 from bgplab.backends.embedded.agents.node import AGENT_NAMES, NodeAgents
-from bgplab.backends.embedded.controllers import start_controllers
+from bgplab.backends.embedded.controllers import start_cilium_controllers, start_kubernetes_controllers
 from bgplab.backends.embedded.controllers.runtime import Informers
 from bgplab.backends.embedded.daemon import credentials
 from bgplab.backends.embedded.daemon.seeds import seeds
@@ -23,7 +25,8 @@ from bgplab.backends.embedded.hosts.switchboard import Host
 from bgplab.backends.embedded.kube import KubeServer, ServerSettings
 from bgplab.lab.cluster import Cluster
 from bgplab.lab.kubernetes_cluster import open_cluster
-from bgplab.spec.model import ClusterSpec
+from bgplab.spec.cilium_images import AGENT_IMAGE, APISERVER_IMAGE, OPERATOR_IMAGE
+from bgplab.spec.model import ClusterSpec, LabSpec
 
 logger = logging.getLogger(__name__)
 
@@ -67,8 +70,8 @@ class LatePodStreams:
 class ClusterAssembly:
     """Everything of one cluster that lives in the daemon; it ends with the daemon's process."""
 
-    def __init__(self, number: int, spec: ClusterSpec, settings: Settings, maker: HostMaker) -> None:
-        self._number, self._spec, self._settings, self._maker = number, spec, settings, maker
+    def __init__(self, number: int, spec: ClusterSpec, lab: LabSpec, settings: Settings, maker: HostMaker) -> None:
+        self._number, self._spec, self._lab, self._settings, self._maker = number, spec, lab, settings, maker
         self._stop = threading.Event()
         self._pods = LatePodStreams()
         self._serving: asyncio.Task[None] | None = None
@@ -90,16 +93,49 @@ class ClusterAssembly:
         """Controllers, then each node's agents, then the kubelets (blocking; run it in a thread)."""
         cluster = self._client()
         informers = Informers(cluster, self._stop)
-        start_controllers(cluster, informers, self._stop, cilium_version=self._spec.cilium_version)
+        start_kubernetes_controllers(cluster, informers, self._stop)
         node_hosts = {node.name: hosts[node.name] for node in self._spec.nodes}
-        agents = NodeAgents(self._spec, cluster, informers, self._stop)
-        with side_by_side() as pool:
-            list(pool.map(lambda node: agents.start(node, node_hosts[node.name]), self._spec.nodes))
+        agents = NodeAgents(self._lab, self._spec, cluster, informers, self._stop)
+        networks, services = NodeNetworks(), dict[str, ContainerService]()
+        version = self._spec.cilium_version
+        if self._spec.cilium_installed:
+            start_cilium_controllers(cluster, informers, self._stop, cilium_version=version)
+            networks = NodeNetworks(node_hosts)
+            with side_by_side() as pool:
+                list(pool.map(lambda node: agents.start(node, node_hosts[node.name]), self._spec.nodes))
+            services = {AGENT_IMAGE: InstalledAgentPods(self._spec.nodes, agents, node_hosts)}
+        else:
+            # loaded only where they are needed: a lab that has Cilium from the start comes up without them
+            from bgplab.backends.embedded.agents.agent_pods import AgentPods, OperatorPods
+            from bgplab.backends.embedded.agents.mesh.apiserver_pods import ApiserverPods
+
+            def start_cilium(stop: threading.Event, bgp: bool) -> None:
+                start_cilium_controllers(cluster, informers, stop, cilium_version=version, bgp=bgp)
+
+            def pod_host(namespace: str, name: str) -> Host | None:
+                return kubelet.own_host(namespace, name)
+
+            NodeConditions(cluster, informers, networks, self._stop)
+            services = {
+                AGENT_IMAGE: AgentPods(self._spec, cluster, informers, self._stop, agents, node_hosts, networks),
+                OPERATOR_IMAGE: OperatorPods(cluster, start_cilium),
+                APISERVER_IMAGE: ApiserverPods(cluster, informers, pod_host),
+            }
+
         nodes = {
             node.name: KubeletNode(node.name, node_hosts[node.name], node.address, PodAddresses(node.pod_cidr))
             for node in self._spec.nodes
         }
-        kubelet = Kubelet(cluster, informers, self._stop, nodes, self._maker, dns_address(self._spec))
+        kubelet = Kubelet(
+            cluster,
+            informers,
+            self._stop,
+            nodes,
+            self._maker,
+            dns_address(self._spec),
+            services=services,
+            networks=networks,
+        )
         self._pods.connect(PodStreams(kubelet, agents.commands, AGENT_NAMES))
         agents.wait_ready()
 

@@ -99,7 +99,7 @@ def _pem(key: ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey, form: seri
 
 
 def kubeconfig(directory: Path, token: str, servers: dict[str, str]) -> str:
-    """One context, cluster and user per cluster name; `servers` maps names to addresses. JSON, which is YAML."""
+    """One context, with a cluster and a user of its own, per entry of `servers` (context → address). JSON, so YAML."""
     authority = base64.b64encode((directory / "ca.crt").read_bytes()).decode()
     return json.dumps(
         {

@@ -1,4 +1,4 @@
-"""What is in a cluster from the start: nodes, Cilium's configuration and agents, cluster DNS. Pure."""
+"""What is in a cluster from the start: nodes, cluster DNS, and Cilium's configuration and agents if installed. Pure."""
 
 from __future__ import annotations
 
@@ -8,20 +8,18 @@ from bgplab.backends.embedded.agents.addresses import dns_address
 from bgplab.backends.embedded.agents.kubelet.node import node_manifest
 from bgplab.backends.embedded.crds import load_crds
 from bgplab.lab.cluster import Manifest
+from bgplab.spec.cilium_images import AGENT_IMAGE, OPERATOR_IMAGE
 from bgplab.spec.model import ClusterSpec
-
-AGENT_IMAGE = "quay.io/cilium/cilium"
-OPERATOR_IMAGE = "quay.io/cilium/operator-generic"
 
 
 def seeds(cluster: ClusterSpec) -> list[Manifest]:
     """Objects to install before the API server serves its first request."""
+    cilium = [_cilium_config(cluster), _agents(cluster), _operator(cluster)] if cluster.cilium_installed else []
     return [
+        # In a real cluster the operator registers them; here they are there before it, too.
         *load_crds(cluster.cilium_version),
-        *(node_manifest(node) for node in cluster.nodes),
-        _cilium_config(cluster),
-        _agents(cluster),
-        _operator(cluster),
+        *(node_manifest(node, network_ready=cluster.cilium_installed) for node in cluster.nodes),
+        *cilium,
         _kube_dns(cluster),
     ]
 
@@ -39,8 +37,8 @@ def _cilium_config(cluster: ClusterSpec) -> Manifest:
             "bgp-secrets-namespace": "kube-system",
             "bpf-lb-algorithm": "random",
             "bpf-lb-mode": "snat",
-            "cluster-id": "0",
-            "cluster-name": "default",
+            "cluster-id": str(cluster.id),
+            "cluster-name": cluster.name if cluster.id else "default",
             "direct-routing-skip-unreachable": "true",
             "enable-bgp-control-plane": "true",
             "enable-bgp-control-plane-status-report": "true",

@@ -13,7 +13,10 @@ from pathlib import Path
 from bgplab.backends.embedded.hosts import kernel
 
 #: What of the userland's /etc a host gets a private copy of; everything else is left out.
-ETC = ("bash.bashrc", "frr", "iproute2", "ld.so.conf", "ld.so.conf.d", "protocols", "services", "sysctl.d", "vim")
+ETC = (
+    "bash.bashrc", "debian_version", "frr", "iproute2", "ld.so.conf", "ld.so.conf.d", "os-release", "protocols",
+    "services", "sysctl.d", "vim",
+)  # fmt: skip
 
 PASSWD = """\
 root:x:0:0:root:/root:/bin/bash

@@ -122,7 +122,7 @@ def _environment(process: asyncssh.SSHServerProcess[bytes]) -> dict[str, str]:
 
 
 def _terminal(process: asyncssh.SSHServerProcess[bytes]) -> tuple[int, int] | None:
-    if not process.get_terminal_type():
+    if process.get_terminal_type() is None:  # "" is a terminal, too: of a client without $TERM
         return None
     columns, rows, *_ = process.get_terminal_size()
     return rows or 24, columns or 80

@@ -1,8 +1,8 @@
 """The userland of lab hosts: Debian packages unpacked into a cache. Nothing is installed, no service is ever enabled.
 
 apt resolves the whole closure against an empty package database and checks the archive's signature, so hosts are the
-same Debian 12 (FRR 8.4.4, as in the guide) on whatever machine; gobgpd 3.36 comes from Debian 13 (Cilium 1.18's engine,
-docs/decisions). Works as an ordinary user.
+same Debian 12 (FRR 8.4.4, as in the guide) on whatever machine; gobgpd 3.36 (Cilium 1.18's engine) and
+etcd 3.5 (its mesh's store) come from Debian 13 (docs/decisions). Works as an ordinary user.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from bgplab.errors import MachineError
 
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 
-#: suite → packages. Dependencies follow for bookworm; gobgpd is one static program and needs none.
+#: suite → packages. Dependencies follow for bookworm; the others need none but its libc.
 BOOKWORM = [
     "frr",
     "bash",
@@ -48,10 +48,11 @@ BOOKWORM = [
     "tar",
     "vim-tiny",
     "bind9-host",
+    "bind9-dnsutils",
     "apache2-utils",
     "debianutils",
 ]
-TRIXIE = ("gobgpd",)
+TRIXIE = ("gobgpd", "etcd-server", "etcd-client")
 
 NOT_UNPACKED = ("./usr/share/doc", "./usr/share/man", "./usr/share/locale", "./usr/share/info", "./usr/share/lintian")
 
@@ -151,7 +152,7 @@ def fetch_userland(say: Callable[[str], None] = lambda _: None) -> Path:
         _prepare(root)
         say("hosts' userland: downloading Debian 12 packages (about 55 MB)")
         packages = _download(work / "bookworm", mirror, "bookworm", ["install", "--download-only", *BOOKWORM])
-        say("hosts' userland: downloading gobgpd from Debian 13")
+        say("hosts' userland: downloading gobgpd and etcd from Debian 13 (about 28 MB)")
         packages += _download(work / "trixie", mirror, "trixie", ["download", *TRIXIE])
         say(f"hosts' userland: unpacking {len(packages)} packages")
         with ThreadPoolExecutor(4) as pool:
@@ -243,4 +244,4 @@ def package_versions() -> dict[str, str]:
     """Versions of the packages that matter in a lab, from the cache; empty before it is there."""
     path = userland_directory() / "packages"
     known = dict(line.split(" ", 1) for line in path.read_text().splitlines()) if path.exists() else {}
-    return {name: known[name] for name in ("frr", "gobgpd", "nftables", "iproute2") if name in known}
+    return {name: known[name] for name in ("frr", "gobgpd", "etcd-server", "nftables", "iproute2") if name in known}

@@ -35,5 +35,8 @@ class PodRuntime(Protocol):
     def logs(
         self, namespace: str, pod: str, container: str | None, *, follow: bool, tail: int | None
     ) -> AsyncIterator[bytes]:
-        """What a container wrote; tail: the last lines only; follow: until it ends."""
+        """What a container wrote, in pieces of any length; tail: the last lines only; follow: until it ends.
+
+        Each line has the time of its writing before it: RFC 3339, UTC, with nine digits of the second, and a blank.
+        """
         ...

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network
 
 from bgplab.spec.derived import subnet_routes
-from bgplab.spec.model import ClusterSpec, LabSpec, Node, Router
+from bgplab.spec.model import ClusterSpec, LabSpec, Node, Router, Subnet
 
 #: The uplink's addresses (RFC 5737, TEST-NET-1: nobody's), the same on every host, as Vagrant's are.
 UPLINK_ADDRESS = "192.0.2.15/24"
@@ -93,14 +93,20 @@ def _node(number: int, cluster: ClusterSpec, node: Node, spec: LabSpec, bridges:
     lines = _common_lines() + _interface("eth1", node.address, subnet.cidr)
     lines += _uplink_routes()
     lines += [f"route add {route.prefix} via {route.via} dev eth1" for route in subnet_routes(spec, node)]
-    lines += [
+    if cluster.cilium_installed:
+        lines += _pod_network(cluster, node, subnet)
+    return HostWiring(node.name, links, tuple(lines), dict(FORWARDING_SYSCTLS))
+
+
+def _pod_network(cluster: ClusterSpec, node: Node, subnet: Subnet) -> list[str]:
+    """What Cilium's agent does; where it is installed later, the agents do it then (agents/pod_network.py)."""
+    lines = [
         f"route add {other.pod_cidr} via {other.address} dev eth1"  # Cilium: autoDirectNodeRoutes, on-link nodes only
         for other in cluster.nodes
         if other != node and other.address in subnet.cidr
     ]
     # The node's own address in the pod network (Cilium's cilium_host): pods' gateway, source for pods on this node.
-    lines.append(f"address add {node.pod_cidr.network_address + 1}/32 dev lo")
-    return HostWiring(node.name, links, tuple(lines), dict(FORWARDING_SYSCTLS))
+    return [*lines, f"address add {node.pod_cidr.network_address + 1}/32 dev lo"]
 
 
 def _uplink(prefix: str) -> Link:

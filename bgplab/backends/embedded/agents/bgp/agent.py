@@ -41,7 +41,8 @@ CONFIGURATION, SESSIONS, STATUS = "configuration", "sessions", "status"
 class BgpAgent:
     """One node's agent; works from construction until `stop` is set.
 
-    halted: between `halt` and `resume`. workers: shared by all agents of a cluster; one of its own when absent.
+    halted: between `halt` and `resume`. stands_by: whether a process is held ready for the first instance; False for an
+    agent whose BGP control plane is off. workers: shared by all agents of a cluster; one of its own when absent.
     secrets_namespace: the cilium-config's `bgp-secrets-namespace`.
     """
 
@@ -54,6 +55,7 @@ class BgpAgent:
         stop: threading.Event,
         workers: BgpWorkers | None = None,
         secrets_namespace: str = SECRETS_NAMESPACE,
+        stands_by: bool = True,
     ) -> None:
         self.node_name = node_name
         self._host = host
@@ -62,6 +64,7 @@ class BgpAgent:
         self._secrets_namespace = secrets_namespace
         self._speakers: dict[str, Speaker] = {}
         self._standby: Gobgpd | None = None
+        self._may_stand_by = stands_by
         self.halted = False
         self._told_unable: tuple[tuple[str, str], ...] = ()
         self._workers = workers or BgpWorkers(informers, stop, threads=1)
@@ -223,7 +226,7 @@ class BgpAgent:
 
     def _stand_by(self) -> None:
         """Without BGP a process is held ready, as Cilium's agent is there before it is told to speak."""
-        if self._standby is None:
+        if self._standby is None and self._may_stand_by:
             self._standby = Gobgpd(self._host)
 
     def _free_number(self) -> int:

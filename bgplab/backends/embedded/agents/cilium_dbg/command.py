@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from ipaddress import IPv4Address
+from typing import Any, Protocol
 
 from bgplab.backends.embedded.agents.bgp.agent import BgpAgent
 from bgplab.backends.embedded.agents.bgp.client import SpeakerError
@@ -22,20 +23,34 @@ from bgplab.backends.embedded.agents.cilium_dbg.bgp_peers import peers_json, pee
 from bgplab.backends.embedded.agents.cilium_dbg.bgp_policies import policies_json, policies_table
 from bgplab.backends.embedded.agents.cilium_dbg.bgp_routes import Listed, routes_json, routes_table
 from bgplab.backends.embedded.agents.cilium_dbg.endpoints import endpoints_json
-from bgplab.backends.embedded.agents.cilium_dbg.nodes import KnownNode, known_nodes, nodes_json, nodes_table
+from bgplab.backends.embedded.agents.cilium_dbg.nodes import known_nodes, nodes_json, nodes_table, remote_nodes
+from bgplab.backends.embedded.agents.cilium_dbg.services import ServiceIds, services_json, services_table
 from bgplab.backends.embedded.agents.cilium_dbg.tabwriter import laid_out
+from bgplab.backends.embedded.agents.datapath import Service
+from bgplab.backends.embedded.agents.mesh.remote_store import RemoteNode
+from bgplab.backends.embedded.agents.mesh.status import MeshStatus, RemoteStatus, status_json, status_lines
 from bgplab.backends.embedded.controllers.runtime import Informers
 from bgplab.lab.cluster import CILIUM_NODE, POD
 
 NAMES = ("cilium", "cilium-dbg")
+DEFAULT_VERSION = "1.18.0"
 
 Answer = tuple[int, str, str]
+
+
+class Mesh(Protocol):
+    """What the agent knows of other clusters."""
+
+    def nodes(self) -> Sequence[RemoteNode]: ...
+
+    def statuses(self) -> Sequence[RemoteStatus]: ...
 
 
 class CiliumDbg:
     """One node's command. version, cluster: what `version`, `status` and `node list` say.
 
-    remote_nodes: nodes of other clusters of a mesh, for `node list`.
+    mesh: None outside of one. services: what the node's data path serves. addresses: the node's own, on which node
+    ports are.
     """
 
     def __init__(
@@ -43,16 +58,19 @@ class CiliumDbg:
         agent: BgpAgent,
         informers: Informers,
         node_name: str,
-        version: str = "1.18.0",
+        version: str = DEFAULT_VERSION,
         cluster: str = "default",
-        remote_nodes: Callable[[], Sequence[KnownNode]] = tuple,
+        mesh: Mesh | None = None,
+        services: Callable[[], Sequence[Service]] = tuple,
+        addresses: Sequence[IPv4Address] = (),
     ) -> None:
         self._agent = agent
         self._informers = informers
         self._node_name = node_name
         self._version = version
         self._cluster = cluster
-        self._remote_nodes = remote_nodes
+        self._mesh = mesh
+        self._services, self._service_ids = services, ServiceIds(addresses)
         self._commands: dict[tuple[str, ...], Callable[[Words, Sequence[str]], str]] = {
             ("bgp", "peers"): self._bgp_peers,
             ("bgp", "neighbors"): self._bgp_peers,
@@ -61,6 +79,7 @@ class CiliumDbg:
             ("bgp", "rps"): self._bgp_policies,
             ("status",): self._status_of_agent,
             ("node", "list"): self._node_list,
+            ("service", "list"): self._service_list,
             ("endpoint", "list"): self._endpoint_list,
             ("version",): self._version_text,
         }
@@ -115,6 +134,7 @@ class CiliumDbg:
             return as_json(
                 {
                     "cilium": {"msg": self._version, "state": "Ok"},
+                    "cluster-mesh": status_json(self._mesh_status()),
                     "kubernetes": {"state": "Ok"},
                     "kvstore": {"msg": "Disabled", "state": "Disabled"},
                 }
@@ -122,12 +142,23 @@ class CiliumDbg:
         if "brief" in words.flags:
             return "OK\n"
         lines = f"KVStore:\tDisabled\nKubernetes:\tOk\nCilium:\tOk   {self._version}\n"
-        return laid_out(lines, minimum=2)
+        mesh = status_lines(self._mesh_status(), datetime.now(UTC), "all-clusters" in words.flags)
+        return laid_out(lines + "".join(f"{line}\n" for line in mesh), minimum=2)
+
+    def _mesh_status(self) -> MeshStatus:
+        clusters = tuple(self._mesh.statuses()) if self._mesh else ()
+        return MeshStatus(clusters, sum(service.is_global for service in self._services()))
 
     def _node_list(self, words: Words, rest: Sequence[str]) -> str:
         nodes = known_nodes(self._informers.of(CILIUM_NODE).list(), self._node_name, self._cluster)
-        nodes += self._remote_nodes()
+        nodes += remote_nodes(self._mesh.nodes() if self._mesh else ())
         return as_json(nodes_json(nodes)) if words.json else nodes_table(nodes)
+
+    def _service_list(self, words: Words, rest: Sequence[str]) -> str:
+        rows = self._service_ids.rows(self._services())
+        return (
+            as_json(services_json(rows)) if words.json else services_table(rows, "clustermesh-affinity" in words.flags)
+        )
 
     def _endpoint_list(self, words: Words, rest: Sequence[str]) -> str:
         if not words.json:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bgplab.backends.embedded.agents.cilium_dbg.tabwriter import laid_out
+from bgplab.backends.embedded.agents.mesh.remote_store import RemoteNode
 
 HEADING = "Name\tIPv4 Address\tEndpoint CIDR\tIPv6 Address\tEndpoint CIDR\tSource\n"
 
@@ -39,6 +40,13 @@ def _known(manifest: Mapping[str, Any], own_name: str, cluster: str) -> KnownNod
     cidrs = [cidr for cidr in (spec.get("ipam") or {}).get("podCIDRs") or () if "." in cidr]
     source = "local" if name == own_name else "custom-resource"
     return KnownNode(cluster, name, next(iter(internal), ""), next(iter(cidrs), ""), source)
+
+
+def remote_nodes(nodes: Iterable[RemoteNode]) -> list[KnownNode]:
+    """Nodes of other clusters, from their etcds."""
+    return [
+        KnownNode(node.cluster, node.name, str(node.address), str(node.pod_cidr or ""), "clustermesh") for node in nodes
+    ]
 
 
 def nodes_table(nodes: Iterable[KnownNode]) -> str:

@@ -2,5 +2,6 @@
 
 from bgplab.backends.embedded.agents.datapath.agent import NODE_SYSCTLS, ServiceDataPath
 from bgplab.backends.embedded.agents.datapath.ruleset import NodePath
+from bgplab.backends.embedded.agents.datapath.services import Service
 
-__all__ = ["NODE_SYSCTLS", "NodePath", "ServiceDataPath"]
+__all__ = ["NODE_SYSCTLS", "NodePath", "Service", "ServiceDataPath"]

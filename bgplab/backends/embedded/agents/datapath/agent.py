@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Hashable, Iterable
-from dataclasses import dataclass, field
-from ipaddress import IPv4Address
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from ipaddress import IPv4Address, IPv4Network
+from typing import Protocol
 
 from bgplab.backends.embedded.agents.datapath.conntrack import delete_stale, is_stale
 from bgplab.backends.embedded.agents.datapath.nft import Table, script
 from bgplab.backends.embedded.agents.datapath.ruleset import NodePath, plan_of
-from bgplab.backends.embedded.agents.datapath.services import Service, endpoint_addresses, services_of
+from bgplab.backends.embedded.agents.datapath.services import (
+    OtherClusters,
+    Service,
+    endpoint_addresses,
+    services_of,
+)
+from bgplab.backends.embedded.agents.datapath.unreachable import UnreachableAnswers
+from bgplab.backends.embedded.agents.mesh.remote_store import RemoteNode, RemoteService
+from bgplab.backends.embedded.agents.mesh.versions import REMOTE_NODE_PORTS_ARE_OURS, Behaviour
 from bgplab.backends.embedded.controllers.runtime import Informers, Worker
 from bgplab.backends.embedded.hosts.handle import HostHandle
 from bgplab.errors import LabError
@@ -43,10 +52,32 @@ WORKERS = 4
 ANSWERED_BY_NODE = frozenset({"kube-system/kube-dns"})
 
 
+class RemoteView(Protocol):
+    """What a node's agent knows of other clusters; each node has its own view."""
+
+    def nodes(self) -> Sequence[RemoteNode]: ...
+
+    def services(self) -> Sequence[RemoteService]: ...
+
+
+class _Alone:
+    """A node outside of any mesh."""
+
+    def nodes(self) -> Sequence[RemoteNode]:
+        return ()
+
+    def services(self) -> Sequence[RemoteService]:
+        return ()
+
+
+ALONE = _Alone()
+
+
 @dataclass(slots=True)
 class _Node:
     path: NodePath
     host: HostHandle
+    others: RemoteView
     applied: Table | None = None
     endpoints: frozenset[IPv4Address] = frozenset()
     change: int = -1
@@ -55,7 +86,10 @@ class _Node:
 
 @dataclass(frozen=True, slots=True)
 class _Wanted:
-    """The cluster's Services as of a change. endpoints: addresses that are still somebody's backend, ready or not."""
+    """The cluster's Services as of a change, for nodes that know the same of other clusters.
+
+    endpoints: addresses that are still somebody's backend, ready or not.
+    """
 
     change: int
     services: tuple[Service, ...]
@@ -69,25 +103,42 @@ class ServiceDataPath:
     """
 
     def __init__(
-        self, informers: Informers, stop: threading.Event, answered_by_node: Iterable[str] = ANSWERED_BY_NODE
+        self,
+        informers: Informers,
+        stop: threading.Event,
+        answered_by_node: Iterable[str] = ANSWERED_BY_NODE,
+        behaviour: Behaviour | None = None,
     ) -> None:
         self._services = informers.of(SERVICE)
         self._slices = informers.of(ENDPOINT_SLICE)
         self._answered_by_node = frozenset(answered_by_node)
         self._nodes: dict[str, _Node] = {}
+        self._unreachable = UnreachableAnswers(stop)
         self._change = 0
-        self._wanted = _Wanted(-1, (), frozenset())
+        self._behaviour = behaviour or Behaviour()
+        self._wanted: dict[tuple[RemoteService, ...], _Wanted] = {}
         self._lock = threading.Lock()
         needs = (self._services, self._slices)
         self._workers = [Worker(f"service-data-path-{n}", self._reconcile, stop, needs) for n in range(WORKERS)]
         self._services.subscribe(self._changed)
         self._slices.subscribe(self._changed)
 
-    def add(self, path: NodePath, host: HostHandle) -> None:
+    def add(self, path: NodePath, host: HostHandle, others: RemoteView = ALONE) -> None:
         """Take care of a node from now on; `wait_ready` tells when its table stands."""
+        self._unreachable.watch(path.name, host)
         with self._lock:
-            self._nodes[path.name] = _Node(path, host)
+            self._nodes[path.name] = _Node(path, host, others)
         self._enqueue(path.name)
+
+    def others_changed(self) -> None:
+        """Look at what nodes know of other clusters again."""
+        self._changed(None, None)
+
+    def services_at(self, name: str) -> tuple[Service, ...]:
+        """The Services that a node serves, as of now; empty when it is not taken care of."""
+        with self._lock:
+            node = self._nodes.get(name)
+        return self._look(node)[0].services if node is not None else ()
 
     def remove(self, name: str) -> None:
         """Forget a node; its namespace takes the table with it."""
@@ -114,26 +165,44 @@ class ServiceDataPath:
         # always the same worker for a node, so that nothing is applied twice at once
         self._workers[hash(name) % WORKERS].enqueue(name)
 
-    def _look(self) -> _Wanted:
-        """The cluster's Services, parsed once per change for all nodes."""
+    def _look(self, node: _Node) -> tuple[_Wanted, NodePath]:
+        """The cluster's Services and those of others, parsed once per change for all nodes that know the same."""
         with self._lock:
-            change, wanted = self._change, self._wanted
-        if wanted.change != change:
+            change = self._change
+        remote = tuple(node.others.services())
+        wanted = self._wanted.get(remote)
+        if wanted is None or wanted.change != change:
+            others = OtherClusters(remote, self._behaviour)
             slices = self._slices.list()
-            services = services_of(self._services.list(), slices)
+            services = services_of(self._services.list(), slices, others)
             sent_on = tuple(service for service in services if service.key not in self._answered_by_node)
-            wanted = self._wanted = _Wanted(change, sent_on, endpoint_addresses(slices))
-        return wanted
+            wanted = _Wanted(change, sent_on, endpoint_addresses(slices) | others.addresses())
+            with self._lock:
+                self._wanted = {key: one for key, one in self._wanted.items() if one.change == change}
+                self._wanted[remote] = wanted
+        return wanted, self._path_of(node)
+
+    def _path_of(self, node: _Node) -> NodePath:
+        """The node's path in the mesh as it is now: remote nodes see a pod's own address, as the cluster's own do."""
+        nodes = tuple(one.address for one in node.others.nodes())
+        if not nodes:
+            return node.path
+        native = node.path.native_routing
+        return replace(
+            node.path,
+            native_routing=(*native, *map(IPv4Network, nodes)) if native else (),
+            also_ours=nodes if self._behaviour.has(REMOTE_NODE_PORTS_ARE_OURS) else (),
+        )
 
     def _reconcile(self, key: Hashable) -> float | None:
         with self._lock:
             node = self._nodes.get(str(key))
         if node is not None:
-            self._apply(node, self._look())
+            self._apply(node, *self._look(node))
         return None
 
-    def _apply(self, node: _Node, wanted: _Wanted) -> None:
-        plan = plan_of(wanted.services, node.path)
+    def _apply(self, node: _Node, wanted: _Wanted, path: NodePath) -> None:
+        plan = plan_of(wanted.services, path)
         text = script(plan.table, node.applied)
         if text:
             self._load(node, text)

@@ -6,6 +6,8 @@
 | others (north-south), policy Cluster | all ready | this node's address when the backend is on another node |
 | others, policy Local | this node's ready ones; without any the packet is dropped | kept |
 
+Backends of other clusters count as `mesh/selection.py` says; they are on other nodes, also for a policy Local.
+
 No backend at all: east-west fails at once with EHOSTUNREACH, as at Cilium's socket load balancer; north-south is
 refused. A cluster address is not served to others, and an address without its port is nobody's: both are dropped.
 """
@@ -18,6 +20,7 @@ from ipaddress import IPv4Address, IPv4Network
 
 from bgplab.backends.embedded.agents.datapath.nft import Chain, Lookup, Table
 from bgplab.backends.embedded.agents.datapath.services import Backend, Service, ServicePort
+from bgplab.backends.embedded.agents.datapath.unreachable import RULE as LOG_UNREACHABLE
 
 TABLE = "bgplab"
 
@@ -46,6 +49,8 @@ class NodePath:
     address: the node's InternalIP, source of what must be translated. addresses: all of its own on which node ports
     are served. pod_cidr: its pods'. native_routing: destinations that see a pod's own address (the cluster's pods and
     nodes); everything else sees the address of the interface it leaves by. Empty: pods are never masqueraded.
+    also_ours: other clusters' nodes, whose node ports its pods and itself take for its own cluster's (a fault of
+    Cilium's socket load balancer, `mesh/versions.py`).
     """
 
     name: str
@@ -53,6 +58,7 @@ class NodePath:
     addresses: tuple[IPv4Address, ...]
     pod_cidr: IPv4Network
     native_routing: tuple[IPv4Network, ...] = ()
+    also_ours: tuple[IPv4Address, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +138,7 @@ def plan_of(services: Iterable[Service], node: NodePath) -> Plan:
         virtual.update(service.cluster_addresses, service.balancer_addresses, service.external_addresses)
         for port in service.ports:
             _add_port(draft, service, port, node)
-            hairpins.update(backend.address for backend in port.backends_on(node.name))
+            hairpins.update(backend.address for backend in port.backends if backend.node == node.name)
     virtual.difference_update(node.addresses)
     hairpins.difference_update(node.addresses)
     lookups = {
@@ -170,22 +176,26 @@ def _add_port(draft: _Draft, service: Service, port: ServicePort, node: NodePath
     name = f"{service.key}/{port.protocol}/{port.port}"
     balanced = _at(service.balancer_addresses, port.protocol, port.port)
     exposed = _at(service.external_addresses, port.protocol, port.port)
+    mistaken: list[Frontend] = []
     if port.node_port:
         exposed += _at(node.addresses, port.protocol, port.node_port)
+        mistaken = _at(node.also_ours, port.protocol, port.node_port)
 
     inner = port.backends_on(node.name) if service.internal_local else port.backends
     verdict = "goto unreachable"
     if inner:
         verdict = f"goto {EAST_WEST}/{name}"
         draft.chains[f"{EAST_WEST}/{name}"] = Chain(tuple(_choice(draft, service, port, name, inner)))
-    for frontend in _at(service.cluster_addresses, port.protocol, port.port) + balanced + exposed:
+    for frontend in _at(service.cluster_addresses, port.protocol, port.port) + balanced + exposed + mistaken:
         draft.offer(EAST_WEST, frontend, verdict, inner)
 
     outer = port.backends_on(node.name) if service.external_local else port.backends
     verdict = guarded = "drop" if service.external_local else "goto refused"
     if outer and (balanced or exposed):
         verdict = guarded = f"goto {NORTH_SOUTH}/{name}"
-        marks = () if service.external_local else (f"meta mark set meta mark or {_SNAT_UNLESS_LOCAL}",)
+        # A remote backend passes a policy Local (services.py), and its answer must come back by this node.
+        leaves = not service.external_local or any(backend.cluster for backend in outer)
+        marks = (f"meta mark set meta mark or {_SNAT_UNLESS_LOCAL}",) if leaves else ()
         draft.chains[f"{NORTH_SOUTH}/{name}"] = Chain((*marks, *_choice(draft, service, port, name, outer)))
         if service.source_ranges:
             guarded = f"goto guarded/{name}"
@@ -237,7 +247,7 @@ def _numbered(values: Iterable[str]) -> str:
 def _base_chains(node: NodePath) -> dict[str, Chain]:
     return {
         # EHOSTUNREACH is what Cilium's socket load balancer says; a refusal is what it answers to others.
-        "unreachable": Chain(("reject with icmp type host-unreachable",)),
+        "unreachable": Chain((LOG_UNREACHABLE, "reject with icmp type host-unreachable")),
         "refused": Chain(("reject with icmp type port-unreachable",)),
         "prerouting_check": Chain(
             (

@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import AddressValueError, IPv4Address, IPv4Network, NetmaskValueError
 from typing import Any
 
+from bgplab.backends.embedded.agents.mesh.annotations import sharing_of
+from bgplab.backends.embedded.agents.mesh.remote_store import RemoteService
+from bgplab.backends.embedded.agents.mesh.selection import Marked, select
+from bgplab.backends.embedded.agents.mesh.versions import (
+    UNNAMED_FRONTENDS_TAKE_ANY_PORT,
+    Behaviour,
+)
 from bgplab.lab.cluster import Manifest
 
 SERVICE_NAME_LABEL = "kubernetes.io/service-name"
@@ -16,24 +23,31 @@ DEFAULT_AFFINITY_SECONDS = 10800  # Kubernetes' own default for sessionAffinity 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Backend:
-    """Where a connection may go. `node` is the endpoint's node, "" when unknown (then it is nobody's local one)."""
+    """Where a connection may go.
+
+    node: the endpoint's node, "" when unknown (then it is nobody's local one). cluster: of a remote backend, "" for one
+    of this cluster; what other clusters export names no node.
+    """
 
     address: IPv4Address
     port: int
     node: str = ""
+    cluster: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class ServicePort:
-    """One port of a Service. `backends`: what is ready, or what still serves while it ends when nothing is ready."""
+    """One port of a Service. backends: who gets new connections (`mesh/selection.py`); listed: who is known."""
 
     protocol: str  # tcp | udp | sctp
     port: int
     node_port: int | None
     backends: tuple[Backend, ...]
+    listed: tuple[Marked[Backend], ...] = field(default=(), compare=False)
 
     def backends_on(self, node: str) -> tuple[Backend, ...]:
-        return tuple(backend for backend in self.backends if backend.node == node)
+        """Those a policy Local leaves: this node's, and remote ones, which pass because they name no node (Cilium)."""
+        return tuple(backend for backend in self.backends if backend.cluster or backend.node == node)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +68,37 @@ class Service:
     affinity_seconds: int | None
     source_ranges: tuple[IPv4Network, ...]
     ports: tuple[ServicePort, ...]
+    is_global: bool = False
 
     @property
     def key(self) -> str:
         return f"{self.namespace}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class OtherClusters:
+    """What other clusters share, and how this cluster's Cilium release uses it."""
+
+    services: tuple[RemoteService, ...] = ()
+    behaviour: Behaviour = field(default_factory=Behaviour)
+
+    def backends_of(self, namespace: str, name: str, port: Manifest) -> tuple[Backend, ...]:
+        """Remote backends of a Service port, which has the same name in every cluster; its number may differ."""
+        wanted, protocol = port.get("name") or "", port.get("protocol", "TCP").lower()
+        any_name = not wanted and self.behaviour.has(UNNAMED_FRONTENDS_TAKE_ANY_PORT)
+        return tuple(
+            Backend(backend.address, backend.port, cluster=service.cluster)
+            for service in self.services
+            if (service.namespace, service.name) == (namespace, name)
+            for backend in service.backends
+            if backend.protocol == protocol and (any_name or backend.port_name == wanted)
+        )
+
+    def addresses(self) -> frozenset[IPv4Address]:
+        return frozenset(backend.address for service in self.services for backend in service.backends)
+
+
+NOBODY_ELSE = OtherClusters()
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +108,9 @@ class _Endpoint:
     serving: bool
 
 
-def services_of(services: Iterable[Manifest], slices: Iterable[Manifest]) -> tuple[Service, ...]:
+def services_of(
+    services: Iterable[Manifest], slices: Iterable[Manifest], others: OtherClusters = NOBODY_ELSE
+) -> tuple[Service, ...]:
     """All Services with a virtual IPv4 address, by namespace and name."""
     by_service: dict[tuple[str, str], list[Manifest]] = defaultdict(list)
     for piece in slices:
@@ -78,7 +121,7 @@ def services_of(services: Iterable[Manifest], slices: Iterable[Manifest]) -> tup
     found = []
     for manifest in services:
         metadata = manifest["metadata"]
-        service = _service(manifest, by_service[metadata.get("namespace", ""), metadata["name"]])
+        service = _service(manifest, by_service[metadata.get("namespace", ""), metadata["name"]], others)
         if service.cluster_addresses:
             found.append(service)
     return tuple(sorted(found, key=lambda service: (service.namespace, service.name)))
@@ -94,7 +137,7 @@ def endpoint_addresses(slices: Iterable[Manifest]) -> frozenset[IPv4Address]:
     )
 
 
-def _service(manifest: Manifest, slices: list[Manifest]) -> Service:
+def _service(manifest: Manifest, slices: list[Manifest], others: OtherClusters) -> Service:
     metadata, spec = manifest["metadata"], manifest.get("spec") or {}
     kind = spec.get("type", "ClusterIP")
     affinity = ((spec.get("sessionAffinityConfig") or {}).get("clientIP") or {}).get("timeoutSeconds")
@@ -112,20 +155,27 @@ def _service(manifest: Manifest, slices: list[Manifest]) -> Service:
         internal_local=spec.get("internalTrafficPolicy") == "Local",
         affinity_seconds=(affinity or DEFAULT_AFFINITY_SECONDS) if spec.get("sessionAffinity") == "ClientIP" else None,
         source_ranges=_networks(spec.get("loadBalancerSourceRanges")),
-        ports=tuple(_port(port, slices, exposed) for port in spec.get("ports") or ()),
+        ports=tuple(_port(manifest, port, slices, exposed, others) for port in spec.get("ports") or ()),
+        is_global=sharing_of(manifest).takes_remote,
     )
 
 
-def _port(port: Manifest, slices: list[Manifest], exposed: bool) -> ServicePort:
+def _port(
+    manifest: Manifest, port: Manifest, slices: list[Manifest], exposed: bool, others: OtherClusters
+) -> ServicePort:
+    metadata = manifest["metadata"]
     endpoints = [endpoint for piece in slices for endpoint in _endpoints(piece, port.get("name") or "")]
-    ready = {endpoint.backend for endpoint in endpoints if endpoint.ready}
     # As Cilium and kube-proxy do: pods that end but still serve are better than nobody.
-    chosen = ready or {endpoint.backend for endpoint in endpoints if endpoint.serving}
+    ready = {endpoint.backend for endpoint in endpoints if endpoint.ready}
+    ending = {endpoint.backend for endpoint in endpoints if endpoint.serving} - ready
+    remote = others.backends_of(metadata.get("namespace", ""), metadata["name"], port)
+    chosen = select(sharing_of(manifest), sorted(ready), sorted(ending), sorted(remote), others.behaviour)
     return ServicePort(
         protocol=port.get("protocol", "TCP").lower(),
         port=port["port"],
         node_port=port.get("nodePort") if exposed else None,
-        backends=tuple(sorted(chosen)),
+        backends=tuple(sorted(chosen.used)),
+        listed=chosen.listed,
     )
 
 

@@ -5,6 +5,8 @@ An ordinary client of the Kubernetes API: it watches pods and writes their statu
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import logging
 import socket
 import threading
@@ -12,25 +14,31 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Protocol
 
 from bgplab.backends.embedded.agents.dns import pod_resolv_conf
 from bgplab.backends.embedded.agents.kubelet.addresses import PodAddresses
 from bgplab.backends.embedded.agents.kubelet.network import connect_pod, interface_of
+from bgplab.backends.embedded.agents.kubelet.node import NETWORK_NOT_READY
+from bgplab.backends.embedded.agents.kubelet.node_networks import NodeNetworks
 from bgplab.backends.embedded.agents.kubelet.sandbox import Placement, Sandbox
-from bgplab.backends.embedded.agents.kubelet.status import now, pod_status, stamp
+from bgplab.backends.embedded.agents.kubelet.status import ContainerView, now, pod_status, stamp
+from bgplab.backends.embedded.agents.kubelet.volumes import Mounted, VolumeNotReady, mounted
 from bgplab.backends.embedded.agents.netns import socket_in
 from bgplab.backends.embedded.agents.programs.images import Program, resolve
 from bgplab.backends.embedded.controllers.runtime import Informers, Worker, key_of
 from bgplab.backends.embedded.hosts.making import HostMaker
 from bgplab.backends.embedded.hosts.switchboard import START_TIMEOUT_SECONDS, Host
 from bgplab.backends.embedded.wiring.plan import HOST_SYSCTLS
-from bgplab.lab.cluster import EVENT, POD, ApiError, Cluster, Manifest
+from bgplab.errors import LabError
+from bgplab.lab.cluster import EVENT, POD, SECRET, ApiError, Cluster, Kind, Manifest
 
 logger = logging.getLogger(__name__)
 
 RESTART_BACKOFF_SECONDS = 10.0
 LISTEN_PATIENCE_SECONDS = 3.0
+VOLUME_RETRY_SECONDS = 0.5
 WORKERS = 4
 
 
@@ -44,8 +52,21 @@ class KubeletNode:
     addresses: PodAddresses
 
 
+class ContainerService(Protocol):
+    """What an image's containers do when no process does it: the embedded lab's own agents."""
+
+    def started(self, pod: Manifest) -> None:
+        """The pod's container starts; returns when what it does is there. Raises LabError, and is asked again."""
+
+    def ended(self, pod: Manifest) -> None:
+        """The pod is gone, or going."""
+
+
 class Kubelet:
-    """All nodes' kubelets in one: reconciles one pod at a time per worker."""
+    """All nodes' kubelets in one: reconciles one pod at a time per worker.
+
+    services: by image without tag (`quay.io/cilium/cilium`). networks: which nodes can connect pods; all when absent.
+    """
 
     def __init__(
         self,
@@ -56,24 +77,50 @@ class Kubelet:
         maker: HostMaker,
         dns_address: IPv4Address,
         on_pods: Callable[[], None] = lambda: None,
+        services: Mapping[str, ContainerService] = MappingProxyType({}),
+        networks: NodeNetworks | None = None,
     ) -> None:
         self._cluster, self._nodes, self._maker = cluster, nodes, maker
         self._dns_address = dns_address
         self._on_pods = on_pods
+        self._services = services
+        self._served: dict[tuple[str, str], tuple[ContainerService, Manifest]] = {}
+        self._networks = networks or NodeNetworks(nodes)
+        self._told: dict[tuple[str, str], str] = {}
+        self._mounts: dict[tuple[str, str], dict[str, str]] = {}
+        self._outdated: set[tuple[str, str]] = set()
+        self._watch_secrets = functools.cache(lambda: informers.of(SECRET).subscribe(self._secret_changed))
         self._pods = informers.of(POD)
         self._ip = maker.lab_command("usr/bin/ip")
         self._sandboxes: dict[tuple[str, str], Sandbox] = {}
         self._workers = [Worker(f"kubelet-{n}", self._reconcile, stop, [self._pods]) for n in range(WORKERS)]
         self._pods.subscribe(self._changed)
+        self._networks.subscribe(self._network_changed)
 
     def sandbox(self, namespace: str, name: str) -> Sandbox | None:
         return self._sandboxes.get((namespace, name))
+
+    def own_host(self, namespace: str, name: str) -> Host | None:
+        """A pod's own namespaces; None when it does not run, or runs in its node's."""
+        sandbox = self.sandbox(namespace, name)
+        return sandbox.placement.host if sandbox and sandbox.placement.own_host else None
 
     def _changed(self, old: Manifest | None, new: Manifest | None) -> None:
         pod = new or old
         assert pod is not None
         if pod["spec"].get("nodeName") in self._nodes:
             self._enqueue(key_of(pod))
+
+    def _secret_changed(self, old: Manifest | None, new: Manifest | None) -> None:
+        namespace, _ = key_of(new or old or {})
+        for key in [key for key in list(self._mounts) if key[0] == namespace]:
+            self._outdated.add(key)
+            self._enqueue(key)
+
+    def _network_changed(self, node: str) -> None:
+        for pod in self._pods.list():
+            if pod["spec"].get("nodeName") == node:
+                self._enqueue(key_of(pod))
 
     def _enqueue(self, key: tuple[str, str], after: float = 0.0) -> None:
         # one worker per pod name, so that no pod is worked on by two at once
@@ -91,12 +138,42 @@ class Kubelet:
             self._end(key, pod, sandbox)
             return None
         if sandbox is None:
-            sandbox = self._create(key, pod)
+            try:
+                sandbox = self._create(key, pod)
+            except _NotYet as obstacle:
+                self._wait(pod, obstacle)
+                return obstacle.again_seconds
+        if key in self._outdated:
+            self._outdated.discard(key)
+            self._renew_mounts(key, pod, sandbox)
         return self._keep_running(pod, sandbox)
+
+    def _renew_mounts(self, key: tuple[str, str], pod: Manifest, sandbox: Sandbox) -> None:
+        """Put what changed of mounted Secrets into the pod; what is gone stays, as with a real kubelet."""
+        with contextlib.suppress(_NotYet):
+            files = self._volumes(pod).files
+            for path, text in files.items():
+                if self._mounts[key].get(path) != text:
+                    sandbox.placement.host.run(["sh", "-c", 'cat > "$1"', "sh", path], stdin=text.encode())
+            self._mounts[key] = files
+
+    def _wait(self, pod: Manifest, obstacle: _NotYet) -> None:
+        """Say why a pod is not made yet, each reason once."""
+        key = key_of(pod)
+        address = str(self._nodes[pod["spec"]["nodeName"]].address)
+        views = [
+            ContainerView(one["name"], one["image"], "", waiting="ContainerCreating")
+            for one in pod["spec"]["containers"]
+        ]
+        self._write_status(pod, pod_status(pod, address, None, views))
+        if self._told.get(key) != str(obstacle):
+            self._told[key] = str(obstacle)
+            self._event(pod, obstacle.reason, str(obstacle), kind="Warning")
 
     def _create(self, key: tuple[str, str], pod: Manifest) -> Sandbox:
         node = self._nodes[pod["spec"]["nodeName"]]
         placement = self._place(pod, node)
+        self._told.pop(key, None)
         sandbox = Sandbox(placement, lambda: self._enqueue(key))
         self._sandboxes[key] = sandbox
         for container in pod["spec"]["containers"]:
@@ -110,16 +187,36 @@ class Kubelet:
         common = (metadata["namespace"], metadata["name"], metadata["uid"], node.name)
         if pod["spec"].get("hostNetwork"):
             return Placement(*common, host=node.host, address=node.address, own_host=False)
+        if not self._networks.is_ready(node.name):
+            raise _NotYet("NetworkNotReady", f"network is not ready: {NETWORK_NOT_READY}")
+        volumes = self._volumes(pod)
+        if volumes.files:
+            self._mounts[key_of(pod)] = volumes.files
+            self._watch_secrets()
         address = node.addresses.take()
         files = {
+            **volumes.files,
             "/etc/resolv.conf": pod_resolv_conf(metadata["namespace"], self._dns_address),
-            "/etc/hosts": f"127.0.0.1\tlocalhost\n{address}\t{metadata['name']}\n",
+            "/etc/hosts": _hosts_file(pod, address),
         }
         host = self._maker.make(metadata["name"][:63], HOST_SYSCTLS, files, directory=f"pod-{metadata['uid']}")
         host.ready.result(START_TIMEOUT_SECONDS)
+        if volumes.directories:
+            host.run(["mkdir", "-p", *volumes.directories])
         interface = interface_of(metadata["uid"])
         connect_pod(self._ip, node.host, host, interface, address, node.addresses.gateway)
         return Placement(*common, host=host, address=address, own_host=True, interface=interface)
+
+    def _volumes(self, pod: Manifest) -> Mounted:
+        namespace = pod["metadata"]["namespace"]
+
+        def read(kind: Kind, name: str) -> Manifest | None:
+            return self._cluster.get(kind, name, namespace)
+
+        try:
+            return mounted(pod, read)
+        except VolumeNotReady as fault:
+            raise _NotYet("FailedMount", str(fault), again_seconds=VOLUME_RETRY_SECONDS) from fault
 
     def _start(self, pod: Manifest, sandbox: Sandbox, container: Mapping[str, Any]) -> None:
         image, name = container["image"], container["name"]
@@ -133,13 +230,25 @@ class Kubelet:
         self._event(pod, "Started", f"Started container {name}")
 
     def _run(self, pod: Manifest, sandbox: Sandbox, container: Mapping[str, Any], program: Program) -> None:
-        argv = program.argv(container)
+        environment = _environment(pod, container, sandbox.placement.address)
+        argv = program.argv(container, environment)
         if argv is None:
+            service = self._services.get(program.image)
+            if service:
+                self._start_service(pod, sandbox, service)
             sandbox.run_nothing(container["name"], container["image"])
         else:
-            sandbox.run(container["name"], container["image"], argv, _environment(pod, container))
+            sandbox.run(container["name"], container["image"], argv, environment)
             if sandbox.placement.own_host and program.entrypoint:
                 _wait_listening(sandbox.placement.host.netns, container)
+
+    def _start_service(self, pod: Manifest, sandbox: Sandbox, service: ContainerService) -> None:
+        self._served[key_of(pod)] = service, pod
+        try:
+            service.started(pod)
+        except LabError:
+            self._remove(key_of(pod), sandbox, 0.0)  # so that the worker's next attempt starts anew
+            raise
 
     def _keep_running(self, pod: Manifest, sandbox: Sandbox) -> float | None:
         """Start ended containers again as restartPolicy says; seconds until it is time, or None."""
@@ -165,15 +274,17 @@ class Kubelet:
     def _report(self, pod: Manifest, sandbox: Sandbox) -> None:
         placement = sandbox.placement
         node = self._nodes[placement.node]
-        status = pod_status(pod, str(node.address), str(placement.address), sandbox.views)
-        if pod.get("status", {}) != {**pod.get("status", {}), **status}:
-            try:
-                self._cluster.patch(
-                    POD, placement.name, {"status": status}, placement.namespace, type="merge", subresource="status"
-                )
-            except ApiError as fault:
-                if fault.code != 404:
-                    raise
+        self._write_status(pod, pod_status(pod, str(node.address), str(placement.address), sandbox.views))
+
+    def _write_status(self, pod: Manifest, status: dict[str, Any]) -> None:
+        if pod.get("status", {}) == {**pod.get("status", {}), **status}:
+            return
+        namespace, name = key_of(pod)
+        try:
+            self._cluster.patch(POD, name, {"status": status}, namespace, type="merge", subresource="status")
+        except ApiError as fault:
+            if fault.code != 404:
+                raise
 
     def _end(self, key: tuple[str, str], pod: Manifest, sandbox: Sandbox | None) -> None:
         """A pod that shall go: stop it within its grace, then tell the API server that it is gone."""
@@ -183,6 +294,10 @@ class Kubelet:
 
     def _remove(self, key: tuple[str, str], sandbox: Sandbox, grace_seconds: float) -> None:
         del self._sandboxes[key]
+        self._mounts.pop(key, None)
+        service, served = self._served.pop(key, (None, None))
+        if service and served:
+            service.ended(served)
         sandbox.stop(grace_seconds)
         if sandbox.placement.own_host:
             self._nodes[sandbox.placement.node].addresses.release(sandbox.placement.address)
@@ -231,7 +346,38 @@ def _wait_listening(netns: int, container: Mapping[str, Any]) -> None:
                 time.sleep(0.005)
 
 
-def _environment(pod: Manifest, container: Mapping[str, Any]) -> dict[str, str]:
-    """Literal variables only; references to other objects are not provided in the embedded lab."""
+class _NotYet(Exception):
+    """A pod that cannot be made yet; reason and text are those of the event. again_seconds: None waits for news."""
+
+    def __init__(self, reason: str, message: str, again_seconds: float | None = None) -> None:
+        super().__init__(message)
+        self.reason, self.again_seconds = reason, again_seconds
+
+
+def _hosts_file(pod: Manifest, address: IPv4Address) -> str:
+    aliases = (f"{one['ip']}\t{' '.join(one['hostnames'])}\n" for one in pod["spec"].get("hostAliases") or ())
+    return f"127.0.0.1\tlocalhost\n{address}\t{pod['metadata']['name']}\n{''.join(aliases)}"
+
+
+def _environment(pod: Manifest, container: Mapping[str, Any], address: IPv4Address) -> dict[str, str]:
+    """Literal variables, and those that name a field of the pod itself.
+
+    References to other objects are not provided in the embedded lab.
+    """
+    metadata = pod["metadata"]
+    fields = {
+        "metadata.name": metadata["name"],
+        "metadata.namespace": metadata["namespace"],
+        "metadata.uid": metadata["uid"],
+        "spec.nodeName": pod["spec"]["nodeName"],
+        "status.podIP": str(address),
+    }
+    environment = {"HOSTNAME": metadata["name"]}
     given: Sequence[Mapping[str, Any]] = container.get("env", [])
-    return {"HOSTNAME": pod["metadata"]["name"]} | {one["name"]: one["value"] for one in given if "value" in one}
+    for one in given:
+        path = ((one.get("valueFrom") or {}).get("fieldRef") or {}).get("fieldPath")
+        if "value" in one:
+            environment[one["name"]] = one["value"]
+        elif path in fields:
+            environment[one["name"]] = fields[path]
+    return environment

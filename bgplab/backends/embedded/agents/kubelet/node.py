@@ -10,17 +10,44 @@ from bgplab.lab.cluster import Manifest
 from bgplab.spec.model import Node
 
 KUBELET_VERSION = "v1.33.2"
-_REASONS = (
+NOT_READY_TAINT = {"key": "node.kubernetes.io/not-ready", "effect": "NoSchedule"}
+CONTROL_PLANE_TAINT = {"key": "node-role.kubernetes.io/control-plane", "effect": "NoSchedule"}
+#: What a kubelet says as long as no network plugin has been installed (containerd's words).
+NETWORK_NOT_READY = (
+    "container runtime network not ready: NetworkReady=false reason:NetworkPluginNotReady"
+    " message:Network plugin returns error: cni plugin not initialized"
+)
+_PRESSURES = (
     ("MemoryPressure", "False", "KubeletHasSufficientMemory", "kubelet has sufficient memory available"),
     ("DiskPressure", "False", "KubeletHasNoDiskPressure", "kubelet has no disk pressure"),
     ("PIDPressure", "False", "KubeletHasSufficientPID", "kubelet has sufficient PID available"),
-    ("Ready", "True", "KubeletReady", "kubelet is posting ready status"),
 )
+_READY = ("Ready", "True", "KubeletReady", "kubelet is posting ready status")
+_NOT_READY = ("Ready", "False", "KubeletNotReady", NETWORK_NOT_READY)
 
 
-def node_manifest(node: Node) -> Manifest:
-    """A Ready node with the description's address and pod range."""
+def condition_of(network_ready: bool) -> dict[str, Any]:
+    """The node's Ready condition, as of now."""
+    return _condition(*(_READY if network_ready else _NOT_READY))
+
+
+def _condition(kind: str, status: str, reason: str, message: str) -> dict[str, Any]:
     moment = stamp(now())
+    return {
+        "type": kind,
+        "status": status,
+        "reason": reason,
+        "message": message,
+        "lastHeartbeatTime": moment,
+        "lastTransitionTime": moment,
+    }
+
+
+def node_manifest(node: Node, *, network_ready: bool = True) -> Manifest:
+    """A node with the description's address and pod range.
+
+    network_ready: False before a network plugin is installed; a control plane then has its taint, as kind's has.
+    """
     labels = {
         "beta.kubernetes.io/arch": "amd64",
         "beta.kubernetes.io/os": "linux",
@@ -31,22 +58,16 @@ def node_manifest(node: Node) -> Manifest:
     if node.control_plane:
         labels["node-role.kubernetes.io/control-plane"] = ""
     resources = {"cpu": str(os.cpu_count() or 1), "memory": "4Gi", "pods": "110", "ephemeral-storage": "10Gi"}
-    conditions: list[dict[str, Any]] = [
-        {
-            "type": kind,
-            "status": status,
-            "reason": reason,
-            "message": message,
-            "lastHeartbeatTime": moment,
-            "lastTransitionTime": moment,
-        }
-        for kind, status, reason, message in _REASONS
-    ]
+    conditions = [*(_condition(*pressure) for pressure in _PRESSURES), condition_of(network_ready)]
+    taints = [NOT_READY_TAINT] if not network_ready else []
+    if node.control_plane and not network_ready:
+        taints = [CONTROL_PLANE_TAINT, *taints]
     return {
         "apiVersion": "v1",
         "kind": "Node",
         "metadata": {"name": node.name, "labels": labels},
-        "spec": {"podCIDR": str(node.pod_cidr), "podCIDRs": [str(node.pod_cidr)]},
+        "spec": {"podCIDR": str(node.pod_cidr), "podCIDRs": [str(node.pod_cidr)]}
+        | ({"taints": taints} if taints else {}),
         "status": {
             "addresses": [
                 {"type": "InternalIP", "address": str(node.address)},

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from ipaddress import IPv4Address
 from pathlib import Path
 
+from bgplab.backends.embedded.agents.kubelet.container_log import open_log
 from bgplab.backends.embedded.agents.kubelet.status import ContainerView, now
 from bgplab.backends.embedded.hosts.switchboard import Host, Process
 from bgplab.errors import LabError
@@ -62,7 +63,7 @@ class Sandbox:
         """Start a container's process; when it ends, its view says so and `changed` is called."""
         before = self._views.get(container)
         restarts = before.restarts + 1 if before and before.started else 0
-        log = os.open(self.log_of(container), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        log = open_log(self.log_of(container))
         try:
             process = self.placement.host.spawn(argv, env=env, stdout=log, stderr=log)
         except LabError as fault:

@@ -69,7 +69,11 @@ class PodStreams:
                     await watching
 
     async def _ask_agent(self, node: str, argv: list[str], stdout: Sink, stderr: Sink) -> int:
-        status, out, err = await asyncio.to_thread(self._agent_commands[node], argv)
+        command = self._agent_commands.get(node)
+        if command is None:
+            await stderr(f"Error: the agent of {node} does not run\n".encode())
+            return 1
+        status, out, err = await asyncio.to_thread(command, argv)
         if out:
             await stdout(out.encode())
         if err:
@@ -79,7 +83,7 @@ class PodStreams:
     async def logs(
         self, namespace: str, pod: str, container: str | None, *, follow: bool, tail: int | None
     ) -> AsyncIterator[bytes]:
-        """A container's output so far, then, when followed, what comes until the pod is gone."""
+        """A container's lines so far, each with its time, then, when followed, what comes until the pod is gone."""
         sandbox = self._kubelet.sandbox(namespace, pod)
         if sandbox is None:
             return
@@ -111,7 +115,7 @@ async def _resize(session: streams.Session, sizes: asyncio.Queue[tuple[int, int]
 
 
 def _tail(path: Path, count: int) -> tuple[bytes, int]:
-    data = _read_from(path, 0)
+    data = path.read_bytes() if path.exists() else b""
     return b"".join(deque(data.splitlines(keepends=True), maxlen=count)), len(data)
 
 

@@ -30,6 +30,7 @@ class Program:
 
     entrypoint, command: the image's own (ENTRYPOINT and CMD of a Dockerfile). stands_for: paths of the image's that a
     manifest may name, and what is run for them. runs: False when nothing runs and the node's agent answers instead.
+    by_agents: commands for which alone that is so.
     """
 
     image: str
@@ -37,6 +38,7 @@ class Program:
     command: tuple[str, ...] = ()
     stands_for: Mapping[str, tuple[str, ...]] = field(default_factory=lambda: MappingProxyType({}))
     runs: bool = True
+    by_agents: frozenset[str] = frozenset()
 
     def argv(self, container: Mapping[str, Any], environment: Mapping[str, str] | None = None) -> list[str] | None:
         """What to start for a container of a pod, None for nothing. `$(NAME)` is replaced as kubelet does it.
@@ -50,6 +52,8 @@ class Program:
         arguments = [_expanded(word, known) for word in container.get("args") or ()]
         words = command or list(self.entrypoint)
         words += arguments if arguments or command else self.command
+        if words and words[0] in self.by_agents:
+            return None
         return [*self.stands_for.get(words[0], (words[0],)), *words[1:]] if words else []
 
 
@@ -61,13 +65,18 @@ _PROGRAMS = {
         Program("docker.io/traefik/whoami", entrypoint=("/whoami",), stands_for=MappingProxyType({"/whoami": _WHOAMI})),
         # The pod's userland is real: what the image is used for here (curl, dig, ping, tcpdump) is in it.
         Program("docker.io/nicolaka/netshoot", command=("zsh",), stands_for=MappingProxyType({"zsh": ("/bin/bash",)})),
+        # Its etcd is real; what fills it is agents/mesh/exporter.py.
+        Program(
+            "quay.io/cilium/clustermesh-apiserver",
+            entrypoint=("/usr/bin/clustermesh-apiserver",),
+            by_agents=frozenset({"/usr/bin/clustermesh-apiserver"}),
+        ),
         *(
             Program(image, runs=False)
             for image in (
                 "quay.io/cilium/cilium",
                 "quay.io/cilium/operator",
                 "quay.io/cilium/operator-generic",
-                "quay.io/cilium/clustermesh-apiserver",
                 "registry.k8s.io/coredns/coredns",
             )
         ),
