@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from bgplab.results.record import LoadTestResult
+from bgplab.results.record import ConvergenceResult, LoadTestResult
 
 if TYPE_CHECKING:
     import numpy
@@ -88,7 +88,7 @@ def _bins(values: NDArray[numpy.float64]) -> tuple[Bin, ...]:
     )
 
 
-def errors(test: LoadTestResult) -> dict[str, int]:
+def errors(test: LoadTestResult | ConvergenceResult) -> dict[str, int]:
     """Failed connections by class, most frequent first."""
     import pandas
 
@@ -98,8 +98,12 @@ def errors(test: LoadTestResult) -> dict[str, int]:
     return {str(name): int(count) for name, count in counts.items() if name and count}
 
 
-def outcomes(test: LoadTestResult) -> Outcomes | None:
-    """Answered and failed over the test's own time; None without requests."""
+def outcomes(test: LoadTestResult | ConvergenceResult) -> Outcomes | None:
+    """Answered and failed over the test's own time; None without requests.
+
+    A steady probe's stretches are whole multiples of its interval and begin between two connections; otherwise counts
+    would go up and down by themselves.
+    """
     import numpy
 
     if not len(test.requests.get("start_ns", ())):
@@ -107,6 +111,9 @@ def outcomes(test: LoadTestResult) -> Outcomes | None:
     starts = numpy.asarray(test.requests["start_ns"], dtype="int64")
     failed, begin = _failed(test.requests), int(starts.min())
     width = max(1, -(-(int(starts.max()) - begin + 1) // OUTCOME_BINS))
+    if isinstance(test, ConvergenceResult) and (interval := round(test.interval_seconds * 1e9)) > 0:
+        width = interval * -(-width // interval)
+        begin -= interval // 2
     places = (starts - begin) // width
     count = int(places.max()) + 1
     return Outcomes(

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
-from bgplab.results.record import CheckResult, LoadTestResult, Run
+from bgplab.results.record import CheckResult, ConvergenceResult, LoadTestResult, Run
+from dashboards import aggregate
+from dashboards.events import ShownEvent, shown_event
 from dashboards.report import environment, stylesheet
+
+Tested = TypeVar("Tested", LoadTestResult, ConvergenceResult)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +38,10 @@ def pair_checks(before: Run, now: Run) -> list[CheckPair]:
     ]
 
 
-def pair_load_tests(before: Run, now: Run) -> list[tuple[LoadTestResult | None, LoadTestResult | None]]:
-    old, new = ({test.name: test for test in run.load_tests} for run in (before, now))
+def pair_by_name(before: Sequence[Tested], now: Sequence[Tested]) -> list[tuple[Tested | None, Tested | None]]:
+    """In the newer run's order, then what only the older one had; None where a run has none of that name."""
+    old: dict[str, Tested] = {test.name: test for test in before}
+    new: dict[str, Tested] = {test.name: test for test in now}
     return [(old.get(name), new.get(name)) for name in (*new, *(name for name in old if name not in new))]
 
 
@@ -48,7 +56,8 @@ def differing(before: Run, now: Run) -> list[tuple[str, str, str]]:
 
 
 def render_comparison(before: Run, now: Run) -> str:
-    """The page: what differs first, then load tests side by side, then all checks."""
+    """The page: what differs first, then load tests and events side by side, then all checks."""
+    before, now = before.settled(), now.settled()
     pairs = pair_checks(before, now)
     return (
         environment()
@@ -58,7 +67,13 @@ def render_comparison(before: Run, now: Run) -> str:
             runs=(before, now),
             changed=[pair for pair in pairs if not pair.same],
             pairs=pairs,
-            tests=pair_load_tests(before, now),
+            tests=pair_by_name(before.load_tests, now.load_tests),
+            latencies=[{test.name: aggregate.latency(test) for test in run.load_tests} for run in (before, now)],
+            happenings=[tuple(map(_shown, pair)) for pair in pair_by_name(before.convergence, now.convergence)],
             settings=differing(before, now),
         )
     )
+
+
+def _shown(result: ConvergenceResult | None) -> ShownEvent | None:
+    return None if result is None else shown_event(result)

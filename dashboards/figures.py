@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from bgplab.results.record import LoadTestResult, Share
+from bgplab.results.record import ConvergenceResult, LoadTestResult, Share
 from dashboards import aggregate
 from dashboards.drawing import distribution_svg
 from dashboards.svg import shortened
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
 
 BLUE, VIOLET, RED, INK, GRID = "#2f6fdb", "#7a5cc9", "#c0362c", "#1c1f23", "#e3e6ea"
+GREEN, FAINT = "#4d9a72", "#5c6670"
+SOURCES = {"step": "#1c1f23", "frr": "#2f6fdb", "kernel": "#7a5cc9", "agent": "#b86a00", "prober": "#0f8a8a"}
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif"
 
 
@@ -105,6 +107,53 @@ def latency_figure(tests: Sequence[LoadTestResult]) -> go.Figure:
     return figure.update_layout(**_layout(420))
 
 
+def convergence_figure(results: Sequence[ConvergenceResult]) -> go.Figure:
+    """One panel per event: answered and failed connections per stretch of time, and marks of what was seen, by source.
+
+    The time axis is seconds after the event.
+    """
+    from plotly.subplots import make_subplots
+
+    rows = max(1, len(results))
+    titles = [_plain(result.title) for result in results]
+    figure = make_subplots(rows, 1, subplot_titles=titles, vertical_spacing=0.3 / rows)
+    for row, result in enumerate(results, 1):
+        _add_event(figure, result, row)
+    figure.update_xaxes(title="seconds after the event", gridcolor=GRID)
+    figure.update_yaxes(title="connections", gridcolor=GRID, rangemode="tozero")
+    return figure.update_layout(**{**_layout(110 + 260 * rows), "barmode": "stack", "bargap": 0})
+
+
+def _add_event(figure: go.Figure, result: ConvergenceResult, row: int) -> None:
+    import plotly.graph_objects as go
+
+    seen = aggregate.outcomes(result)
+    if seen is not None:
+        middles = [
+            (seen.start_ns - result.event_at_ns + (place + 0.5) * seen.width_ns) / 1e9
+            for place in range(len(seen.answered))
+        ]
+        for name, counts, colour in (("answered", seen.answered, GREEN), ("failed", seen.failed, RED)):
+            bars = go.Bar(x=middles, y=counts, width=seen.width_ns / 1e9, marker_color=colour, marker_line_width=0)
+            figure.add_trace(bars.update(name=name, legendgroup=name, showlegend=row == 1), row, 1)
+    highest = max(map(sum, zip(seen.answered, seen.failed, strict=True)), default=1) if seen else 1
+    for place, source in enumerate(dict.fromkeys(mark.source for mark in result.marks)):
+        height = highest * (1.1 + 0.12 * place)
+        marks = [mark for mark in result.marks if mark.source == source]
+        dots = go.Scatter(
+            x=[(mark.at_ns - result.event_at_ns) / 1e9 for mark in marks],
+            y=[height] * len(marks),
+            mode="markers",
+            marker={"size": 10, "symbol": "triangle-down", "color": SOURCES.get(source, FAINT)},
+            text=[_plain(" ".join(filter(None, (mark.kind, mark.subject, mark.detail)))) for mark in marks],
+            name=_plain(f"seen by {source}"),
+            legendgroup=source,
+            showlegend=not any(trace.legendgroup == source for trace in figure.data),
+        )
+        figure.add_trace(dots, row, 1)
+    figure.add_vline(x=0, line_dash="dash", line_color=INK, line_width=1.2, row=row, col=1)
+
+
 def _layout(height: int) -> dict[str, object]:
     return {
         "template": "plotly_white",
@@ -125,8 +174,17 @@ def _plain(text: str) -> str:
 def distribution_image(tests: Sequence[LoadTestResult], format: Literal["png", "svg"] = "png") -> Image:
     """The distribution as a picture: by kaleido, or as our own SVG where that cannot run, and then its note says so."""
     try:
-        content = distribution_figure(tests).to_image(format=format, scale=2 if format == "png" else 1)
+        return _image(distribution_figure(tests), format)
     except Exception as error:  # kaleido's own, Chromium's or asyncio's: none of them is a reason to fail a run
         why = f"kaleido could not run Chromium ({type(error).__name__}); the package chromium provides it"
         return Image(distribution_svg(tests).encode(), "image/svg+xml", f"drawn without plotly: {why}")
+
+
+def convergence_image(results: Sequence[ConvergenceResult], format: Literal["png", "svg"] = "png") -> Image:
+    """Events under traffic as a picture, by kaleido. Raises what kaleido raises where it finds no Chromium."""
+    return _image(convergence_figure(results), format)
+
+
+def _image(figure: go.Figure, format: Literal["png", "svg"]) -> Image:
+    content = figure.to_image(format=format, scale=2 if format == "png" else 1)
     return Image(content, "image/png" if format == "png" else "image/svg+xml")

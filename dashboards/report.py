@@ -15,6 +15,8 @@ from bgplab.results.directory import plain
 from bgplab.results.history import Difference
 from bgplab.results.record import CheckResult, LoadTestResult, Run, TimelineEvent
 from dashboards import aggregate, wording
+from dashboards.events import shown_event
+from dashboards.mesh import mesh_panels
 from dashboards.topology import topology_svg
 
 if TYPE_CHECKING:
@@ -100,6 +102,7 @@ def stylesheet() -> str:
 
 def render_report(run: Run, changes: Sequence[Difference] = ()) -> str:
     """The page. changes: verdicts that differ from the run before, shown first."""
+    run = run.settled()
     last, shares = _last_spread(run)
     latencies = {test.name: aggregate.latency(test) for test in run.load_tests}
     return (
@@ -110,8 +113,11 @@ def render_report(run: Run, changes: Sequence[Difference] = ()) -> str:
             css=stylesheet(),
             changes=changes,
             counts=[(verdict, len(found)) for verdict in Verdict if (found := run.with_verdict(verdict))],
-            connections=sum(len(test.requests.get("sequence", ())) for test in run.load_tests),
+            connections=sum(len(test.requests.get("sequence", ())) for test in run.under_traffic),
+            explanations=tuple(dict.fromkeys(line for test in run.load_tests for line in test.explanation)),
+            happenings=[shown_event(result) for result in run.convergence],
             topology=topology_svg(run.topology, shares),
+            mesh=mesh_panels(run),
             shared_by=last.title if last else "",
             node_shares=shares,
             pods={host.name: host.pods for host in run.topology.hosts},
@@ -173,7 +179,7 @@ def timeline(run: Run) -> Timeline | None:
     """Events by source and load tests' outcomes on the run's time axis; None without events."""
     if not run.timeline:
         return None
-    outcomes = {test.name: aggregate.outcomes(test) for test in run.load_tests}
+    outcomes = {test.name: aggregate.outcomes(test) for test in run.under_traffic}
     ends = [event.at_ns for event in run.timeline]
     ends += [seen.start_ns + seen.width_ns * len(seen.answered) for seen in outcomes.values() if seen]
     start = min(run.started_ns, *ends)

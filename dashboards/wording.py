@@ -72,3 +72,10 @@ def moment(at_ns: int) -> str:
 
 def since(at_ns: int, start_ns: int) -> str:
     return f"{(at_ns - start_ns) / 1e9:+.3f}{NARROW_SPACE}s"
+
+
+def signed_seconds(value: float) -> str:
+    """A place on an axis around an event: `−2 s`, `0 s`, `+500 ms`."""
+    sign = "\u2212" if value < 0 else "+" if value > 0 else ""
+    size = abs(value)
+    return f"{sign}{size * 1000:g}{NARROW_SPACE}ms" if 0 < size < 1 else f"{sign}{size:g}{NARROW_SPACE}s"

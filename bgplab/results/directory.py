@@ -6,6 +6,7 @@ steps.parquet       one row per step              (frames.STEPS)
 points.parquet      one row per share measured    (frames.POINTS)
 requests.parquet    one row per connection        (frames.REQUESTS)
 timeline.parquet    one row per event             (frames.TIMELINE)
+convergence.parquet one row per event under traffic (frames.CONVERGENCE)
 evidence/NNN-ID.json  what a check saw, raw
 commands.txt        what a person would type, step by step
 report.html and whatever else the caller hands over
@@ -33,13 +34,16 @@ from bgplab.results import frames
 from bgplab.results.record import (
     LoadTestResult,
     Machine,
+    MeshLink,
     Run,
     Topology,
     TopologyHost,
     TopologySession,
+    TruthCell,
 )
 
-FORMAT = 1
+FORMAT = 2
+READABLE = (1, 2)  # 1 had no convergence.parquet, and no column `test` in timeline.parquet
 UNFINISHED = ".unfinished-"
 SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
@@ -75,10 +79,14 @@ def run_directory(results: Path, run: Run) -> Path:
 
 
 def save_run(results: Path, run: Run, files: Mapping[str, str | bytes] | None = None) -> Path:
-    """Write a run and return its directory. files: further ones by name, such as `report.html`.
+    """Write a run, settled, and return its directory. files: further ones by name, such as `report.html`.
 
-    Raises FileExistsError when the run is there already. A killed writer leaves a `.unfinished-…` directory, no run.
+    Raises FileExistsError when the run is there already, ValueError when a load test and an event have one name, by
+    which their requests are kept. A killed writer leaves a `.unfinished-…` directory, no run.
     """
+    run = run.settled()
+    if both := sorted({test.name for test in run.load_tests} & {event.name for event in run.convergence}):
+        raise ValueError(f"load tests and events under traffic share the names {', '.join(both)}")
     target = run_directory(results, run)
     if target.exists():
         raise FileExistsError(target)
@@ -101,8 +109,9 @@ def _write(draft: Path, run: Run, files: Mapping[str, str | bytes]) -> None:
         "checks": frames.checks_frame(run.checks),
         "steps": frames.steps_frame(run.steps),
         "points": frames.points_frame(run.load_tests),
-        "requests": frames.requests_frame(run.load_tests),
-        "timeline": frames.timeline_frame(run.timeline),
+        "requests": frames.requests_frame(run.under_traffic),
+        "timeline": frames.timeline_frame(run),
+        "convergence": frames.convergence_frame(run.convergence),
     }
     for name, table in tables.items():
         table.to_parquet(draft / f"{name}.parquet", index=False)
@@ -170,6 +179,7 @@ def _described(run: Run) -> dict[str, Any]:
         "machine": run.machine,
         "topology": run.topology,
         "load_tests": [_described_test(test) for test in run.load_tests],
+        "truth_table": run.truth_table,
     }
 
 
@@ -188,12 +198,11 @@ def load_run(path: Path) -> Run:
         described = json.loads((path / "run.json").read_text())
     except (OSError, ValueError) as error:
         raise InputError(str(path), "is not a run", str(error), "name a directory with a run.json") from error
-    if described.get("format") != FORMAT:
-        raise InputError(str(path), f"has format {described.get('format')}, this version reads {FORMAT}")
-    tables = {
-        name: pandas.read_parquet(path / f"{name}.parquet")
-        for name in ("checks", "steps", "points", "requests", "timeline")
-    }
+    if described.get("format") not in READABLE:
+        raise InputError(str(path), f"has format {described.get('format')}, this version reads up to {FORMAT}")
+    names = ["checks", "steps", "points", "requests", "timeline"]
+    names += ["convergence"] if described["format"] > 1 else []
+    tables = {name: pandas.read_parquet(path / f"{name}.parquet") for name in names}
     return Run(
         flow=described["flow"],
         lab=described["lab"],
@@ -218,6 +227,10 @@ def load_run(path: Path) -> Run:
         machine=Machine(**described["machine"]) if described["machine"] else None,
         again=described["again"],
         error=described["error"],
+        convergence=frames.convergence_of(tables["convergence"], tables["requests"], tables["timeline"])
+        if "convergence" in tables
+        else (),
+        truth_table=tuple(TruthCell(**cell) for cell in described.get("truth_table", ())),
     )
 
 
@@ -246,4 +259,5 @@ def _topology(described: Mapping[str, Any]) -> Topology:
     lists = ("addresses", "subnets", "prefixes", "pods")
     hosts = [TopologyHost(**{**host, **{name: tuple(host[name]) for name in lists}}) for host in described["hosts"]]
     sessions = [TopologySession(**session) for session in described["sessions"]]
-    return Topology(tuple(hosts), tuple(sessions), described["subnets"], described["vip"])
+    links = tuple(MeshLink(**link) for link in described.get("links", ()))
+    return Topology(tuple(hosts), tuple(sessions), described["subnets"], described["vip"], links)

@@ -2,11 +2,12 @@
 
 In a notebook:
 
-    run = load_run(path)                       # bgplab.results.directory
-    requests = requests_frame(run.load_tests)
-    requests.groupby(["test", "node"]).total_us.describe()
+    from bgplab.results.frames import load_frames
+    requests, points, checks, timeline = load_frames("results/bgp-lab/guide/20261124T173012Z-1a2b3c")
+    points.merge(checks, left_on="check_id", right_on="id")
 
-`test` joins requests with points, `check_id` joins points with checks.
+`test` joins requests with points, convergence and timeline; `check_id` joins points and convergence with checks' `id`.
+docs/results.md has the same tables (scripts of this project keep it so).
 """
 
 from __future__ import annotations
@@ -17,9 +18,19 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from bgplab.checks.finding import Verdict
-from bgplab.results.record import CheckResult, LoadTestResult, Share, StepResult, TimelineEvent
+from bgplab.results.record import (
+    CheckResult,
+    ConvergenceResult,
+    LoadTestResult,
+    Run,
+    Share,
+    StepResult,
+    TimelineEvent,
+)
 
 if TYPE_CHECKING:
+    from os import PathLike
+
     import pandas
 
 
@@ -33,7 +44,7 @@ class Column:
 
 
 REQUESTS = (
-    Column("test", "category", "name of the load test"),
+    Column("test", "category", "name of the load test, or of the event under traffic"),
     Column("sequence", "int64", "number of the connection in its test, from 0, in order of start"),
     Column("start_ns", "int64", "start, wall clock, nanoseconds since the epoch"),
     Column("connect_us", "Int64", "start to connected, microseconds; missing when never connected"),
@@ -77,7 +88,27 @@ TIMELINE = (
     Column("kind", "string", "class of event"),
     Column("subject", "string", "what it happened to"),
     Column("detail", "string", "in the source's own words"),
+    Column("test", "string", "the event under traffic it was seen around; missing for one of the run as a whole"),
 )
+CONVERGENCE = (
+    Column("test", "string", "name of the event under traffic"),
+    Column("title", "string", "the same for people"),
+    Column("event", "string", "what was done, to whom"),
+    Column("expectation", "string", "what had to come of it"),
+    Column("verdict", "string", "holds, fails, inconclusive or skipped"),
+    Column("reason", "string", "why"),
+    Column("interval_seconds", "float64", "between two connections of the steady probe: the resolution"),
+    Column("event_at_ns", "int64", "when it was done, wall clock, nanoseconds since the epoch"),
+    Column("first_failure_at_ns", "Int64", "start of the first failed connection; missing when none failed"),
+    Column("last_failure_at_ns", "Int64", "start of the last one; missing when none failed"),
+    Column("sent", "int64", "connections"),
+    Column("lost", "int64", "connections that failed"),
+    Column("outage_seconds", "float64", "first failure to the first success after the last one; 0 when none failed"),
+    Column("recovery_seconds", "float64", "event to that success; missing when none failed or it never came"),
+    Column("figures", "string", "further named numbers, JSON"),
+    Column("check_id", "string", "the check that judges it, if any"),
+)
+FRAMES = ("requests", "points", "checks", "timeline")
 STEPS = (
     Column("id", "string", "the guide's id"),
     Column("title", "string", "what was done"),
@@ -98,7 +129,22 @@ def frame(columns: Sequence[Column], values: Mapping[str, Sequence[Any]]) -> pan
     )
 
 
-def requests_frame(tests: Iterable[LoadTestResult]) -> pandas.DataFrame:
+def load_frames(path: str | PathLike[str]) -> tuple[pandas.DataFrame, ...]:
+    """requests, points, checks and timeline of a run's directory. Raises InputError when it is not a run."""
+    from pathlib import Path
+
+    import pandas
+
+    from bgplab.errors import InputError
+
+    missing = [name for name in FRAMES if not (Path(path) / f"{name}.parquet").is_file()]
+    if missing:
+        lacks = f"has no {missing[0]}.parquet"
+        raise InputError(str(path), lacks, "it is not a run's directory", "list the runs: bgp-lab report --list")
+    return tuple(pandas.read_parquet(Path(path) / f"{name}.parquet") for name in FRAMES)
+
+
+def requests_frame(tests: Iterable[LoadTestResult | ConvergenceResult]) -> pandas.DataFrame:
     """All tests' connections, one row each; categories are those of all tests."""
     import pandas
     from pandas.api.types import union_categoricals
@@ -162,10 +208,25 @@ def checks_frame(checks: Iterable[CheckResult]) -> pandas.DataFrame:
     return frame(CHECKS, _columns(CHECKS, rows))
 
 
-def timeline_frame(events: Iterable[TimelineEvent]) -> pandas.DataFrame:
-    """Events in order of time."""
-    rows = sorted((asdict(event) for event in events), key=lambda row: row["at_ns"])
-    return frame(TIMELINE, _columns(TIMELINE, rows))
+def timeline_frame(run: Run) -> pandas.DataFrame:
+    """Events of the run, and those seen around each event under traffic, in order of time."""
+    rows = [{**asdict(event), "test": None} for event in run.timeline]
+    rows += [{**asdict(event), "test": result.name} for result in run.convergence for event in result.marks]
+    return frame(TIMELINE, _columns(TIMELINE, sorted(rows, key=lambda row: row["at_ns"])))
+
+
+def convergence_frame(results: Iterable[ConvergenceResult]) -> pandas.DataFrame:
+    """One row per event under traffic; its requests and marks are rows of the other frames."""
+    rows = [
+        {
+            **{column.name: getattr(result, column.name) for column in CONVERGENCE if column.name != "test"},
+            "test": result.name,
+            "verdict": result.verdict.value,
+            "figures": json.dumps(dict(result.figures), default=str),
+        }
+        for result in results
+    ]
+    return frame(CONVERGENCE, _columns(CONVERGENCE, rows))
 
 
 def steps_frame(steps: Iterable[StepResult]) -> pandas.DataFrame:
@@ -210,8 +271,46 @@ def steps_of(table: pandas.DataFrame) -> tuple[StepResult, ...]:
     )
 
 
-def timeline_of(table: pandas.DataFrame) -> tuple[TimelineEvent, ...]:
-    return tuple(TimelineEvent(*row) for row in table.itertuples(index=False, name=None))
+def timeline_of(table: pandas.DataFrame, test: str | None = None) -> tuple[TimelineEvent, ...]:
+    """The run's own events, or those around one event under traffic. Runs of format 1 have no column `test`."""
+    if "test" in table:
+        table = table[table["test"].isna() if test is None else table["test"] == test]
+    elif test is not None:
+        return ()
+    columns = [table[column.name] for column in TIMELINE if column.name != "test"]
+    return tuple(TimelineEvent(*row) for row in zip(*columns, strict=True))
+
+
+def convergence_of(
+    table: pandas.DataFrame, requests: pandas.DataFrame, timeline: pandas.DataFrame
+) -> tuple[ConvergenceResult, ...]:
+    """convergence_frame() the other way, with requests and marks from their own frames."""
+    return tuple(
+        ConvergenceResult(
+            name=row["test"],
+            title=row["title"],
+            event=row["event"],
+            expectation=row["expectation"],
+            verdict=Verdict(row["verdict"]),
+            reason=row["reason"],
+            interval_seconds=row["interval_seconds"],
+            requests=request_columns(requests, row["test"]),
+            event_at_ns=row["event_at_ns"],
+            first_failure_at_ns=_whole(first),
+            last_failure_at_ns=_whole(last),
+            sent=row["sent"],
+            lost=row["lost"],
+            outage_seconds=row["outage_seconds"],
+            recovery_seconds=_number(row["recovery_seconds"]),
+            marks=timeline_of(timeline, row["test"]),
+            figures=json.loads(row["figures"]),
+            check_id=row["check_id"],
+        )
+        # nanoseconds would lose their last digits as floats, which to_dict() makes of a column with missing values
+        for row, first, last in zip(
+            table.to_dict("records"), table["first_failure_at_ns"], table["last_failure_at_ns"], strict=True
+        )
+    )
 
 
 def shares_of(table: pandas.DataFrame, test: str) -> tuple[Share, ...]:
@@ -237,6 +336,13 @@ def request_columns(table: pandas.DataFrame, test: str) -> dict[str, Any]:
 
 def _number(value: Any) -> float | None:
     return None if value is None or value != value else float(value)
+
+
+def _whole(value: Any) -> int | None:
+    """An integer of a nullable column."""
+    import pandas
+
+    return None if pandas.isna(value) else int(value)
 
 
 def _text(value: Any) -> str | None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from bgplab.checks.finding import Verdict
 from bgplab.results.history import Difference
-from bgplab.results.record import CheckResult, LoadTestResult, Run
+from bgplab.results.record import CheckResult, ConvergenceResult, LoadTestResult, Run
 
 MARK = {Verdict.HOLDS: "✅", Verdict.FAILS: "❌", Verdict.INCONCLUSIVE: "❔", Verdict.SKIPPED: "➖"}
 ACTIVE = re.compile(r"([\\`*_{}\[\]()#+!|<>~&])")
@@ -47,6 +47,21 @@ def load_test_table(test: LoadTestResult) -> str:
     return table(("", "name", "connections", "share", "expected", "99 % interval"), rows)
 
 
+def convergence_table(results: Iterable[ConvergenceResult]) -> str:
+    """Events under traffic, in the order they were made."""
+    rows = (
+        (
+            f"{MARK[result.verdict]} {result.title}",
+            f"{result.lost} of {result.sent}",
+            f"{result.outage_seconds:.2f} s" if result.lost else "–",
+            "–" if result.recovery_seconds is None else f"{result.recovery_seconds:.2f} s",
+            result.reason,
+        )
+        for result in results
+    )
+    return table(("event", "lost", "outage", "recovered after", "seen"), rows)
+
+
 def markdown_summary(run: Run, changes: Sequence[Difference] = ()) -> str:
     """Verdict and the sentence that matters first; then what changed, what does not hold, load tests, all checks."""
     counts = ", ".join(f"{len(found)} {verdict.value}" for verdict in Verdict if (found := run.with_verdict(verdict)))
@@ -67,6 +82,7 @@ def markdown_summary(run: Run, changes: Sequence[Difference] = ()) -> str:
             f"{MARK[test.verdict]} policy {escaped(test.policy)}{hash_policy}: {escaped(test.reason)}",
             load_test_table(test),
         ]
+    parts += ["## Convergence under traffic", convergence_table(run.convergence)] if run.convergence else []
     parts += ["## All checks", checks_table(run.checks)] if run.checks else []
     if run.again:
         parts += ["Run this again: <code>" + escaped(run.again) + "</code>"]

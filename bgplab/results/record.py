@@ -1,4 +1,4 @@
-"""What a run leaves behind, as plain frozen data: check results, steps, load tests, timeline, topology.
+"""What a run leaves behind, as plain frozen data: check results, steps, load tests, convergence, timeline, topology.
 
 Whoever produces results (judge, tasks, traffic) fills these; whoever shows them (dashboards, junit, markdown) reads
 only these. They know no lab, no seam and no Prefect.
@@ -7,8 +7,8 @@ only these. They know no lab, no seam and no Prefect.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, TypeVar
 
 from bgplab.checks.finding import Finding, Verdict
 
@@ -138,8 +138,47 @@ class TimelineEvent:
 
 
 @dataclass(frozen=True, slots=True)
+class ConvergenceResult:
+    """One event under steady traffic: what was expected of it, what the traffic lost, and what was seen around it.
+
+    name: unique in the run, among load tests too (`link down`). event: what was done, to whom (`k8s-w1: eth1 down`).
+    expectation: a sentence, what had to come of it. interval_seconds: between two connections of the steady probe, and
+    so the resolution of all its figures. requests: the prober's columns (see frames.REQUESTS), equally long, from some
+    time before the event until some time after the recovery.
+
+    event_at_ns, first_failure_at_ns, last_failure_at_ns: wall clock, nanoseconds since the epoch; None when nothing
+    failed. A failure counts at its connection's start. sent, lost: connections. outage_seconds: first failure to the
+    first success after the last one, 0 when nothing failed. recovery_seconds: event to that success; None when nothing
+    failed or it never came. marks: what BGP daemons, kernels and steps did meanwhile, in order of time.
+    figures: further named numbers, units in the names. check_id: the check that judges it, if any.
+    """
+
+    name: str
+    title: str
+    event: str
+    expectation: str
+    verdict: Verdict
+    reason: str
+    interval_seconds: float
+    requests: Mapping[str, Sequence[Any]]
+    event_at_ns: int
+    first_failure_at_ns: int | None
+    last_failure_at_ns: int | None
+    sent: int
+    lost: int
+    outage_seconds: float
+    recovery_seconds: float | None
+    marks: tuple[TimelineEvent, ...] = ()
+    figures: Mapping[str, float | int | str | None] = field(default_factory=dict)
+    check_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class TopologyHost:
-    """A router or node as drawn. subnets: names of the subnets it is in, parallel to addresses."""
+    """A router or node as drawn. subnets: names of the subnets it is in, parallel to addresses.
+
+    cluster: a node's, where there are several; else empty.
+    """
 
     name: str
     role: Literal["router", "node"]
@@ -148,6 +187,7 @@ class TopologyHost:
     subnets: tuple[str, ...] = ()
     prefixes: tuple[str, ...] = ()
     pods: tuple[str, ...] = ()
+    cluster: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +201,17 @@ class TopologySession:
 
 
 @dataclass(frozen=True, slots=True)
+class MeshLink:
+    """One cluster's agents as clients of another cluster: how many of them are ready; what the others say."""
+
+    cluster: str
+    other: str
+    ready: int
+    agents: int
+    said: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Topology:
     """The lab as it stood at the end of the run. subnets: name → CIDR. vip: the address that was load tested."""
 
@@ -168,6 +219,30 @@ class Topology:
     sessions: tuple[TopologySession, ...] = ()
     subnets: Mapping[str, str] = field(default_factory=dict)
     vip: str = ""
+    links: tuple[MeshLink, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TruthCell:
+    """One state of a mesh seen by one cluster's client: who may answer, and who did.
+
+    affinity: the annotation, `absent` without. local, remote: whether there are ready pods here and elsewhere; shared:
+    whether the others share theirs. expected: pods that may answer, by cluster. answered: requests, by cluster. errors:
+    requests by class. wrong: what is not as expected, a sentence; else empty. known: what this release is known to do
+    otherwise here. settled_seconds: from the change until only the right ones answered; None when they did not.
+    """
+
+    client: str
+    affinity: str
+    local: bool
+    remote: bool
+    shared: bool
+    expected: Mapping[str, int]
+    answered: Mapping[str, int]
+    errors: Mapping[str, int] = field(default_factory=dict)
+    wrong: str = ""
+    known: str = ""
+    settled_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +261,8 @@ class Run:
     """One run of a flow, whole.
 
     run_id: unique, sorts by time (`20261124T173012Z-1a2b3c`). started_ns: wall clock, nanoseconds since the epoch.
-    again: the command that does the same run once more. error: why the run ended early, if it did.
+    again: the command that does the same run once more. error: why the run ended early, if it did. convergence: events
+    under traffic, in the order they were made; one whose check_id is none of the checks counts as a check of its own.
     """
 
     flow: str
@@ -205,30 +281,60 @@ class Run:
     machine: Machine | None = None
     again: str = ""
     error: str = ""
+    convergence: tuple[ConvergenceResult, ...] = ()
+    truth_table: tuple[TruthCell, ...] = ()
+
+    @property
+    def under_traffic(self) -> tuple[LoadTestResult | ConvergenceResult, ...]:
+        """Everything that has requests: load tests, then events."""
+        return (*self.load_tests, *self.convergence)
+
+    def settled(self) -> Run:
+        """The same run with the last of load tests and events that share a name: a retried step judges once more."""
+        return replace(self, load_tests=_last_of_each(self.load_tests), convergence=_last_of_each(self.convergence))
 
     def with_verdict(self, verdict: Verdict) -> tuple[CheckResult, ...]:
         return tuple(check for check in self.checks if check.verdict is verdict)
 
     @property
+    def judged(self) -> tuple[tuple[str, Verdict, str], ...]:
+        """All that the verdict rests on, as (id or name, verdict, reason): checks, and events that no check judges."""
+        ids = {check.id for check in self.checks}
+        unchecked = [event for event in self.convergence if event.check_id not in ids]
+        return (
+            *((check.id, check.verdict, check.reason) for check in self.checks),
+            *((event.name, event.verdict, event.reason) for event in unchecked),
+        )
+
+    @property
     def verdict(self) -> Verdict:
-        """The run's: fails if any check fails (or the run broke), else inconclusive if any is or none was judged."""
-        if self.error or self.with_verdict(Verdict.FAILS):
+        """The run's: fails if anything fails (or the run broke), else inconclusive if any is or none was judged."""
+        verdicts = {verdict for _, verdict, _ in self.judged}
+        if self.error or Verdict.FAILS in verdicts:
             return Verdict.FAILS
-        if self.with_verdict(Verdict.INCONCLUSIVE) or not self.with_verdict(Verdict.HOLDS):
+        if Verdict.INCONCLUSIVE in verdicts or Verdict.HOLDS not in verdicts:
             return Verdict.INCONCLUSIVE
         return Verdict.HOLDS
 
     @property
     def sentence(self) -> str:
         """The one sentence that matters: what failed first, or that everything holds."""
-        judged = len(self.checks) - len(self.with_verdict(Verdict.SKIPPED))
         if self.error:
             return f"The run ended early: {self.error}"
-        for verdict in (Verdict.FAILS, Verdict.INCONCLUSIVE):
-            if found := self.with_verdict(verdict):
+        for worst in (Verdict.FAILS, Verdict.INCONCLUSIVE):
+            if found := [(name, reason) for name, verdict, reason in self.judged if verdict is worst]:
                 others = f" ({len(found) - 1} more)" if len(found) > 1 else ""
-                told = "does not hold" if verdict is Verdict.FAILS else "could not be told"
-                return f"{found[0].id} {told}: {found[0].reason}{others}"
-        if judged == 0:
+                told = "does not hold" if worst is Verdict.FAILS else "could not be told"
+                return f"{found[0][0]} {told}: {found[0][1]}{others}"
+        count = sum(verdict is Verdict.HOLDS for _, verdict, _ in self.judged)
+        if count == 0:
             return "Nothing was judged."
-        return f"All {judged} observations hold." if judged > 1 else "The one observation holds."
+        return f"All {count} observations hold." if count > 1 else "The one observation holds."
+
+
+Named = TypeVar("Named", LoadTestResult, ConvergenceResult)
+
+
+def _last_of_each(results: tuple[Named, ...]) -> tuple[Named, ...]:
+    """In the order of their first."""
+    return tuple({result.name: result for result in results}.values())

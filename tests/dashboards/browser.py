@@ -30,7 +30,11 @@ class Browser:
                 return message["result"]
 
     def evaluate(self, expression):
-        return self.call("Runtime.evaluate", expression=expression, returnByValue=True)["result"].get("value")
+        """The value of an expression, awaited if it is a promise. Raises RuntimeError with what the page threw."""
+        answer = self.call("Runtime.evaluate", expression=expression, returnByValue=True, awaitPromise=True)
+        if "exceptionDetails" in answer:
+            raise RuntimeError(answer["exceptionDetails"])
+        return answer["result"].get("value")
 
     def open(self, url, width, dark=False, media=""):
         self.call(
@@ -38,13 +42,20 @@ class Browser:
         )
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.call("Emulation.setEmulatedMedia", media=media, features=[scheme])
-        self.call("Page.navigate", url=url)
-        end = time.monotonic() + 10
-        while self.evaluate("document.readyState + location.href") != f"complete{url}" and time.monotonic() < end:
+        if "errorText" in (gone := self.call("Page.navigate", url=url)):
+            raise RuntimeError(f"{url}: {gone['errorText']}")
+        end = time.monotonic() + 20
+        while self.evaluate("document.readyState + location.href") != f"complete{url}":
+            if time.monotonic() > end:
+                raise TimeoutError(f"{url} did not load")
             time.sleep(0.05)
 
-    def screenshot(self, path, width):
-        height = min(6000, self.evaluate("document.documentElement.scrollHeight"))
+    def pdf(self, path):
+        """What printing it makes: a PDF."""
+        path.write_bytes(base64.b64decode(self.call("Page.printToPDF", preferCSSPageSize=True)["data"]))
+
+    def screenshot(self, path, width, highest=16000):
+        height = min(highest, self.evaluate("document.documentElement.scrollHeight"))
         clip = {"x": 0, "y": 0, "width": width, "height": height, "scale": 1}
         shot = self.call("Page.captureScreenshot", captureBeyondViewport=True, clip=clip)
         path.write_bytes(base64.b64decode(shot["data"]))

@@ -31,7 +31,14 @@ def test_settings_that_differ_are_named():
 
 
 def test_a_load_test_that_one_run_lacks_leaves_its_place_empty():
-    assert "Not in this run." in Page(render_comparison(example_run(), example_run(load_tests=()))).text
+    page = Page(render_comparison(example_run(), example_run(load_tests=(), convergence=())))
+    assert page.text.count("Not in this run.") == 4
+    assert "Not in the run before." in Page(render_comparison(example_run(load_tests=()), example_run())).text
+
+
+def test_events_under_traffic_stand_side_by_side():
+    text = Page(render_comparison(example_run(), example_run())).text
+    assert text.count("eth1 of k8s-w1 is set down") == 2
 
 
 def test_hostile_runs_compare_as_text():

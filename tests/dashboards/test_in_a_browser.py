@@ -2,14 +2,20 @@
 
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from browser import CHROMIUM, browser
-from example_run import example_run, hostile_run
+from example_run import example_checks, example_run, hostile_run
+from fetch_axe import fetch
 
-from dashboards.figures import distribution_image
+from bgplab.checks.finding import Verdict
+from bgplab.results.directory import save_run
+from dashboards.compare import render_comparison
+from dashboards.figures import convergence_image, distribution_image
 from dashboards.report import render_report
+from dashboards.site import render_index
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here (package chromium)")]
 
@@ -20,11 +26,33 @@ def chromium(tmp_path_factory):
         yield opened
 
 
+def failed_run():
+    failed = replace(example_checks()[2], verdict=Verdict.FAILS, reason="2 of 3 sessions are up")
+    unclear = replace(example_checks()[1], verdict=Verdict.INCONCLUSIVE, reason="too few requests")
+    checks = (example_checks()[0], unclear, failed, *example_checks()[3:])
+    return example_run(checks=checks, run_id="20261124T183012Z-4d5e6f", seeds={})
+
+
 @pytest.fixture(scope="module")
-def report(tmp_path_factory):
-    path = tmp_path_factory.mktemp("report") / "report.html"
-    path.write_text(render_report(example_run()))
-    return path
+def pages(tmp_path_factory):
+    """Every kind of page there is, by name."""
+    folder = tmp_path_factory.mktemp("pages")
+    save_run(folder / "results", example_run(), {"report.html": ""})
+    content = {
+        "report": render_report(example_run()),
+        "failed": render_report(failed_run()),
+        "hostile": render_report(hostile_run()),
+        "comparison": render_comparison(example_run(), failed_run()),
+        "index": render_index(folder / "results"),
+    }
+    for name, html in content.items():
+        (folder / f"{name}.html").write_text(html)
+    return {name: folder / f"{name}.html" for name in content}
+
+
+@pytest.fixture(scope="module")
+def report(pages):
+    return pages["report"]
 
 
 def keep(path):
@@ -33,27 +61,74 @@ def keep(path):
         shutil.copy(path, wanted)
 
 
+@pytest.mark.parametrize("page", ["report", "failed", "hostile", "comparison", "index"])
 @pytest.mark.parametrize("width", [390, 768, 1280, 1920])
-def test_the_page_is_never_wider_than_the_window(chromium, report, tmp_path, width):
-    chromium.open(report.as_uri(), width)
-    chromium.screenshot(tmp_path / f"report-{width}.png", width)
-    keep(tmp_path / f"report-{width}.png")
+def test_a_page_is_never_wider_than_the_window(chromium, pages, tmp_path, page, width):
+    chromium.open(pages[page].as_uri(), width)
+    shot = tmp_path / f"{page}-{width}.png"
+    chromium.screenshot(shot, width)
+    keep(shot)
+    assert shot.read_bytes()[:4] == b"\x89PNG"
     assert chromium.evaluate("document.documentElement.scrollWidth") <= width
 
 
+@pytest.mark.parametrize("page", ["report", "comparison"])
 @pytest.mark.parametrize(("name", "dark", "media"), [("dark", True, ""), ("print", False, "print")])
-def test_dark_and_print_have_colours_of_their_own(chromium, report, tmp_path, name, dark, media):
-    chromium.open(report.as_uri(), 1280, dark, media)
-    chromium.screenshot(tmp_path / f"report-{name}.png", 1280)
-    keep(tmp_path / f"report-{name}.png")
+def test_dark_and_print_have_colours_of_their_own(chromium, pages, tmp_path, page, name, dark, media):
+    chromium.open(pages[page].as_uri(), 1280, dark, media)
+    chromium.screenshot(tmp_path / f"{page}-{name}.png", 1280)
+    keep(tmp_path / f"{page}-{name}.png")
     background = chromium.evaluate("getComputedStyle(document.body).backgroundColor")
     assert background == {"dark": "rgb(15, 18, 22)", "print": "rgb(255, 255, 255)"}[name]
 
 
-def test_opened_from_a_file_it_asks_for_nothing_else(chromium, report):
-    chromium.requests.clear()
+def test_printed_it_is_a_pdf_of_a_few_pages_with_all_checks_on_it(chromium, report, tmp_path):
     chromium.open(report.as_uri(), 1280)
-    assert set(chromium.requests) == {report.as_uri()}
+    chromium.pdf(tmp_path / "report.pdf")
+    keep(tmp_path / "report.pdf")
+    content = (tmp_path / "report.pdf").read_bytes()
+    assert content[:5] == b"%PDF-"
+    assert 2 <= content.count(b"/Type /Page\n") <= 12
+
+
+@pytest.mark.skipif(shutil.which("npm") is None, reason="axe-core comes from npm, which is not here")
+@pytest.mark.parametrize("page", ["report", "failed", "hostile", "comparison", "index"])
+@pytest.mark.parametrize(("width", "dark"), [(1280, False), (1280, True), (390, False)])
+def test_axe_finds_nothing_serious(chromium, pages, page, width, dark):
+    chromium.open(pages[page].as_uri(), width, dark)
+    chromium.evaluate("for (const folded of document.querySelectorAll('details')) folded.open = true")
+    chromium.evaluate(fetch().read_text() + ";0")
+    found = chromium.evaluate(AXE)
+    assert found["passes"] > 10
+    assert [each for each in found["violations"] if each["impact"] in ("serious", "critical")] == []
+    assert [each["id"] for each in found["violations"]] == []
+
+
+AXE = """
+axe.run(document, {resultTypes: ["violations"]}).then(found => ({
+  passes: found.passes.length,
+  violations: found.violations.map(each => ({id: each.id, impact: each.impact, help: each.help,
+    nodes: each.nodes.slice(0, 3).map(node => node.html.slice(0, 160) + " | " + (node.failureSummary || ""))})),
+}))
+"""
+
+
+def test_everything_folded_opens_by_keyboard(chromium, report):
+    chromium.open(report.as_uri(), 1280)
+    for kind in ("keyDown", "keyUp"):
+        chromium.evaluate("document.querySelector('.check summary').focus()")
+        chromium.call(
+            "Input.dispatchKeyEvent", type=kind, key="Enter", code="Enter", windowsVirtualKeyCode=13, text="\r"
+        )
+    assert chromium.evaluate("document.querySelector('.check').open")
+
+
+@pytest.mark.parametrize("page", ["report", "hostile", "comparison"])
+def test_opened_from_a_file_it_asks_for_nothing_else(chromium, pages, page):
+    chromium.requests.clear()
+    chromium.open(pages[page].as_uri(), 1280)
+    chromium.evaluate("new Promise(done => setTimeout(done, 300))")  # what a page asks for late
+    assert set(chromium.requests) == {pages[page].as_uri()}
 
 
 def test_it_opens_quickly(chromium, report):
@@ -61,10 +136,8 @@ def test_it_opens_quickly(chromium, report):
     assert chromium.evaluate("performance.getEntriesByType('navigation')[0].loadEventEnd") <= 1500
 
 
-def test_hostile_texts_run_nothing(chromium, tmp_path):
-    path = tmp_path / "hostile.html"
-    path.write_text(render_report(hostile_run()))
-    chromium.open(path.as_uri(), 1280)
+def test_hostile_texts_run_nothing(chromium, pages):
+    chromium.open(pages["hostile"].as_uri(), 1280)
     assert chromium.evaluate("document.scripts.length + document.images.length") == 0
 
 
@@ -98,8 +171,16 @@ def test_all_text_has_enough_contrast(chromium, report, dark):
     assert chromium.evaluate(CONTRAST) == []
 
 
-def test_kaleido_makes_a_png_of_the_distribution(tmp_path):
-    image = distribution_image(example_run().load_tests)
-    (tmp_path / "distribution.png").write_bytes(image.content)
-    keep(tmp_path / "distribution.png")
-    assert (image.media_type, image.note, image.content[:4]) == ("image/png", "", b"\x89PNG")
+@pytest.mark.parametrize(
+    ("name", "image"),
+    [
+        ("distribution", lambda run: distribution_image(run.load_tests)),
+        ("convergence", lambda run: convergence_image(run.convergence)),
+    ],
+    ids=["distribution", "convergence"],
+)
+def test_kaleido_makes_a_png(tmp_path, name, image):
+    made = image(example_run())
+    (tmp_path / f"{name}.png").write_bytes(made.content)
+    keep(tmp_path / f"{name}.png")
+    assert (made.media_type, made.note, made.content[:4]) == ("image/png", "", b"\x89PNG")

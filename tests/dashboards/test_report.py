@@ -110,7 +110,7 @@ def test_text_from_outside_is_still_readable(hostile):
 
 
 def test_a_run_with_nothing_in_it_has_a_report():
-    empty = example_run(checks=(), steps=(), load_tests=(), timeline=(), machine=None, again="")
+    empty = example_run(checks=(), steps=(), load_tests=(), timeline=(), machine=None, again="", convergence=())
     assert "Nothing was judged." in Page(render_report(empty)).text
 
 
@@ -137,7 +137,7 @@ def test_a_million_requests_take_little_room_and_time():
         "node": ["k8s-w1"] * count,
     }
     test = load_test("G29", "A million", columns, 1, Verdict.HOLDS, "fine")
-    started = time.monotonic()
+    started = time.process_time()  # not the clock on the wall: other tests run beside this one
     html = render_report(example_run(load_tests=(test,)))
-    assert time.monotonic() - started <= 5
+    assert time.process_time() - started <= 5
     assert len(html) <= 6_000_000

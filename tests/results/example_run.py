@@ -6,6 +6,7 @@ from collections import Counter
 from bgplab.checks.finding import Verdict
 from bgplab.results.record import (
     CheckResult,
+    ConvergenceResult,
     LoadTestResult,
     Machine,
     Run,
@@ -72,6 +73,78 @@ def load_test(name, title, columns, hash_policy, verdict, reason, group="hash", 
         check_id=name.split()[0],
         group=group,
         command="python3 /tmp/prober.py --url=http://172.16.1.1/ --requests=6000",
+    )
+
+
+def steady(at, seconds, interval, outage=()):
+    """Requests of a steady probe that begins `at` seconds into the run and fails from outage[0] to outage[1]."""
+    count = round(seconds / interval)
+    columns = requests(count, lambda dice: dice.choice(list(PODS)))
+    columns["start_ns"] = [START + int((at + number * interval) * 1e9) for number in range(count)]
+    failed = [bool(outage) and outage[0] <= number * interval < outage[1] for number in range(count)]
+    columns["error"] = ["connect_timeout" if bad else "" for bad in failed]
+    for name in ("backend", "remote_address", "status", "node"):
+        columns[name] = [None if bad else value for value, bad in zip(columns[name], failed, strict=True)]
+    return columns
+
+
+def moment_of(seconds):
+    return START + int(seconds * 1e9)
+
+
+def example_convergence():
+    """An agent restarted without a loss, and a node's link that went down behind the switch."""
+    calm, hurt = steady(14, 6, 0.02), steady(22, 30, 0.02, (2.02, 11.0))
+    failures = [start for start, error in zip(hurt["start_ns"], hurt["error"], strict=True) if error]
+    return (
+        ConvergenceResult(
+            name="agent restarted",
+            title="Agent restarted with graceful restart",
+            event="the agent of k8s-w1 is restarted",
+            expectation="nothing is lost: the router keeps the routes of a restarting neighbour",
+            verdict=Verdict.HOLDS,
+            reason="300 connections, none lost",
+            interval_seconds=0.02,
+            requests=calm,
+            event_at_ns=moment_of(16),
+            first_failure_at_ns=None,
+            last_failure_at_ns=None,
+            sent=300,
+            lost=0,
+            outage_seconds=0.0,
+            recovery_seconds=None,
+            marks=(
+                TimelineEvent(moment_of(16), "step", "agent_restarted", "k8s-w1"),
+                TimelineEvent(moment_of(16.02), "frr", "session_down", "192.168.10.101", "NSF peer closed the session"),
+                TimelineEvent(moment_of(18.1), "frr", "session_up", "192.168.10.101"),
+            ),
+            figures={"restart_seconds": 15},
+            check_id="G29",
+        ),
+        ConvergenceResult(
+            name="link down",
+            title="Node's link down",
+            event="eth1 of k8s-w1 is set down",
+            expectation="connections to this node are lost until the hold time ends, at most 9 s, then none",
+            verdict=Verdict.HOLDS,
+            reason=f"{len(failures)} of 1500 lost, for 9.0 s, until the router's hold timer ran out",
+            interval_seconds=0.02,
+            requests=hurt,
+            event_at_ns=moment_of(24),
+            first_failure_at_ns=failures[0],
+            last_failure_at_ns=failures[-1],
+            sent=1500,
+            lost=len(failures),
+            outage_seconds=9.0,
+            recovery_seconds=9.02,
+            marks=(
+                TimelineEvent(moment_of(24), "step", "link_down", "k8s-w1", "ip link set eth1 down"),
+                TimelineEvent(moment_of(32.9), "frr", "session_down", "192.168.10.101", "Hold Timer Expired"),
+                TimelineEvent(moment_of(32.95), "kernel", "route_changed", "172.16.1.1", "2 next hops"),
+            ),
+            figures={"hold_seconds": 9},
+            check_id="G29",
+        ),
     )
 
 
@@ -182,6 +255,7 @@ def example_run(**changes):
         "seeds": {"hash": 42},
         "machine": Machine(2, 7951, "6.18.0", "Debian GNU/Linux 12 (bookworm)", "3.11.7"),
         "again": "bgp-lab run bgp-lab --lab guide --requests 6000",
+        "convergence": example_convergence(),
     }
     return Run(**{**run, **changes})
 
@@ -220,6 +294,25 @@ def hostile_run():
         HOSTILE,
         (HOSTILE,),
     )
+    event = ConvergenceResult(
+        name=HOSTILE + "2",
+        title=HOSTILE,
+        event=HOSTILE,
+        expectation=HOSTILE,
+        verdict=Verdict.FAILS,
+        reason=HOSTILE,
+        interval_seconds=0.1,
+        requests={**columns, "error": [HOSTILE] * 50, "backend": [None] * 50},
+        event_at_ns=START,
+        first_failure_at_ns=START,
+        last_failure_at_ns=START + 49 * 110_000,
+        sent=50,
+        lost=50,
+        outage_seconds=1.0,
+        recovery_seconds=None,
+        marks=(TimelineEvent(START, HOSTILE, HOSTILE, HOSTILE, HOSTILE),),
+        figures={HOSTILE: HOSTILE},
+    )
     topology = Topology(
         hosts=(
             TopologyHost(HOSTILE, "router", 1, (HOSTILE,)),
@@ -237,4 +330,5 @@ def hostile_run():
         parameters={HOSTILE: HOSTILE, "nested": {"a": HOSTILE}},
         versions={HOSTILE: HOSTILE},
         again=HOSTILE,
+        convergence=(event,),
     )

@@ -2,7 +2,7 @@ from dataclasses import replace
 from xml.etree import ElementTree
 
 import pytest
-from example_run import HOSTILE, example_checks, example_run, hostile_run
+from example_run import HOSTILE, example_checks, example_convergence, example_run, hostile_run
 
 from bgplab.checks.finding import Verdict
 from bgplab.results.history import Difference
@@ -56,3 +56,15 @@ def test_markdown_shows_each_load_tests_shares():
 @pytest.mark.parametrize("active", ["<script", "<img", "](", "\x07\n#"])
 def test_markdown_carries_no_markup_from_outside(active):
     assert active not in markdown_summary(hostile_run())
+
+
+def test_an_event_that_no_check_judges_is_a_case():
+    event = replace(example_convergence()[1], verdict=Verdict.FAILS, reason="40 lost", check_id="")
+    found = suite(example_run(convergence=(event,)))
+    assert (found.get("tests"), found.get("failures")) == ("6", "1")
+    assert found.find('testcase[@name="link down Node\'s link down"]/failure').get("message") == "40 lost"
+
+
+def test_markdown_tells_what_each_event_cost():
+    text = markdown_summary(example_run())
+    assert "| 449 of 1500 | 9.00 s | 9.02 s |" in text

@@ -4,7 +4,7 @@ from ipaddress import IPv4Address
 
 import pandas
 import pytest
-from example_run import example_checks, example_run, hostile_run
+from example_run import example_checks, example_convergence, example_run, hostile_run
 
 from bgplab.checks.finding import Verdict
 from bgplab.errors import InputError
@@ -17,6 +17,11 @@ def saved(tmp_path):
     return save_run(tmp_path, example_run(), {"report.html": "<p>hello"})
 
 
+def without_tests(run):
+    """Requests are read back as pandas series, which are compared one by one."""
+    return replace(run, load_tests=(), convergence=())
+
+
 def test_a_run_has_its_place_by_flow_lab_and_id(tmp_path, saved):
     assert saved == tmp_path / "bgp-lab" / "guide" / "20261124T173012Z-1a2b3c"
     assert (saved / "report.html").read_text() == "<p>hello"
@@ -24,15 +29,21 @@ def test_a_run_has_its_place_by_flow_lab_and_id(tmp_path, saved):
 
 def test_what_is_loaded_is_what_was_saved(saved):
     loaded, original = load_run(saved), example_run()
-    assert replace(loaded, load_tests=()) == replace(original, load_tests=())
-    for mine, theirs in zip(loaded.load_tests, original.load_tests, strict=True):
+    assert without_tests(loaded) == without_tests(original)
+    mine_and_theirs = zip(
+        (*loaded.load_tests, *loaded.convergence), (*original.load_tests, *original.convergence), strict=True
+    )
+    for mine, theirs in mine_and_theirs:
         assert replace(mine, requests={}) == replace(theirs, requests={})
-        assert list(mine.requests["backend"]) == list(theirs.requests["backend"])
+        assert mine.requests["backend"].astype(object).where(mine.requests["backend"].notna(), None).tolist() == list(
+            theirs.requests["backend"]
+        )
 
 
 def test_hostile_texts_are_kept_as_they_are(tmp_path):
     loaded = load_run(save_run(tmp_path, hostile_run()))
-    assert replace(loaded, load_tests=()) == replace(hostile_run(), load_tests=())
+    assert without_tests(loaded) == without_tests(hostile_run())
+    assert replace(loaded.convergence[0], requests={}) == replace(hostile_run().convergence[0], requests={})
 
 
 def test_nothing_unfinished_is_left_beside_a_run(tmp_path, saved):
@@ -74,12 +85,48 @@ def test_a_directory_that_is_no_run_is_refused(tmp_path):
 
 def test_a_newer_format_is_refused(saved):
     described = json.loads((saved / "run.json").read_text())
-    (saved / "run.json").write_text(json.dumps({**described, "format": 2}))
-    with pytest.raises(InputError, match="has format 2"):
+    (saved / "run.json").write_text(json.dumps({**described, "format": 3}))
+    with pytest.raises(InputError, match="has format 3"):
         load_run(saved)
 
 
-@pytest.mark.parametrize("name", ["requests", "points", "checks", "timeline", "steps"])
+def test_a_run_of_format_1_is_read_without_convergence(saved):
+    described = json.loads((saved / "run.json").read_text())
+    (saved / "run.json").write_text(json.dumps({**described, "format": 1}))
+    (saved / "convergence.parquet").unlink()
+    timeline = pandas.read_parquet(saved / "timeline.parquet")
+    timeline[timeline.test.isna()].drop(columns="test").to_parquet(saved / "timeline.parquet", index=False)
+    loaded = load_run(saved)
+    assert (loaded.convergence, loaded.timeline) == ((), example_run().timeline)
+
+
+def test_nanoseconds_are_kept_to_the_last_beside_missing_ones(tmp_path):
+    calm, hurt = example_convergence()
+    hurt = replace(hurt, first_failure_at_ns=1_795_540_000_123_456_789, last_failure_at_ns=1_795_540_000_123_456_791)
+    loaded = load_run(save_run(tmp_path, example_run(convergence=(calm, hurt))))
+    assert loaded.convergence[0].first_failure_at_ns is None
+    assert loaded.convergence[1].first_failure_at_ns == 1_795_540_000_123_456_789
+    assert loaded.convergence[1].last_failure_at_ns == 1_795_540_000_123_456_791
+
+
+def test_of_two_tests_with_one_name_the_later_is_kept(tmp_path):
+    calm, hurt = example_convergence()
+    again = replace(calm, requests=hurt.requests, sent=1500)
+    loaded = load_run(save_run(tmp_path, example_run(convergence=(calm, hurt, again))))
+    assert [(event.name, len(event.requests["error"])) for event in loaded.convergence] == [
+        ("agent restarted", 1500),
+        ("link down", 1500),
+    ]
+
+
+def test_an_event_with_the_name_of_a_load_test_is_refused_before_anything_is_written(tmp_path):
+    calm, _ = example_convergence()
+    with pytest.raises(ValueError, match="share the names G29"):
+        save_run(tmp_path, example_run(convergence=(replace(calm, name="G29"),)))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["requests", "points", "checks", "timeline", "convergence", "steps"])
 def test_frames_have_their_documented_columns_and_dtypes(saved, name):
     table = pandas.read_parquet(saved / f"{name}.parquet")
     documented = {column.name: column.dtype for column in getattr(frames, name.upper())}
@@ -90,7 +137,7 @@ def test_frames_have_their_documented_columns_and_dtypes(saved, name):
 
 
 def test_a_run_without_load_tests_has_empty_frames(tmp_path):
-    saved = save_run(tmp_path, example_run(load_tests=(), timeline=(), steps=()))
+    saved = save_run(tmp_path, example_run(load_tests=(), timeline=(), steps=(), convergence=()))
     assert len(pandas.read_parquet(saved / "requests.parquet")) == 0
     assert load_run(saved).load_tests == ()
 

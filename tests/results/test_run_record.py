@@ -1,7 +1,7 @@
 from dataclasses import replace
 
 import pytest
-from example_run import example_checks, example_run
+from example_run import example_checks, example_convergence, example_run
 
 from bgplab.checks.finding import Verdict, holds
 from bgplab.results.record import CheckResult
@@ -24,8 +24,19 @@ SKIPPED = replace(GOOD, id="G14", verdict=Verdict.SKIPPED)
     ],
 )
 def test_a_runs_verdict_is_its_worst_checks(checks, verdict, sentence):
-    run = example_run(checks=checks)
+    run = example_run(checks=checks, convergence=())
     assert (run.verdict, run.sentence) == (verdict, sentence)
+
+
+def test_an_event_that_no_check_judges_counts_as_one():
+    event = replace(example_convergence()[1], verdict=Verdict.FAILS, reason="40 lost", check_id="")
+    run = example_run(checks=(GOOD,), convergence=(event,))
+    assert (run.verdict, run.sentence) == (Verdict.FAILS, "link down does not hold: 40 lost")
+
+
+def test_an_event_that_a_check_judges_counts_once():
+    run = example_run(checks=(GOOD,), convergence=(replace(example_convergence()[1], check_id=GOOD.id),))
+    assert (run.verdict, run.sentence) == (Verdict.HOLDS, "The one observation holds.")
 
 
 def test_a_run_that_broke_fails_though_all_its_checks_hold():
