@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
 import signal
 import socket
-import subprocess
-import sys
 import threading
 import time
-import urllib.request
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
 
@@ -25,8 +21,6 @@ Say = Callable[[str], None]
 LOOPBACK = "127.0.0.1"
 SERVER_START_SECONDS = 180.0
 CANCEL_PATIENCE_SECONDS = 45.0  # Prefect's worker kills a flow 30 s after it was told to cancel
-END_PATIENCE_SECONDS = 10.0
-PR_SET_PDEATHSIG = 1
 
 #: Nothing calls home; runs are taken up within a second instead of ten.
 SETTINGS = {
@@ -62,7 +56,7 @@ def serve(port: int, site_port: int) -> None:
         if address is None:
             address = closing.enter_context(_own_server(port, stop, say))
         else:
-            wait_for_server(address, stop, seconds=10.0)
+            refuse_silent_server(address)
         os.environ["PREFECT_API_URL"] = address
         if stop.is_set():
             return
@@ -85,7 +79,7 @@ def deploy() -> None:
         )
     os.environ.update({name: value for name, value in SETTINGS.items() if name not in os.environ})
     os.environ["PREFECT_API_URL"] = address
-    wait_for_server(address, threading.Event(), seconds=10.0)
+    refuse_silent_server(address)
     from tasks import operating
 
     operating.register(say)
@@ -104,21 +98,13 @@ def named_server() -> str | None:
     return get_current_settings().api.url
 
 
-def wait_for_server(
-    address: str, stop: threading.Event, *, seconds: float, alive: Callable[[], bool] = lambda: True
-) -> None:
-    """Until the server says it is healthy, or a stop is asked for. Raises InputError or LabError when it does not."""
-    from bgplab.errors import InputError, LabError
+def refuse_silent_server(address: str, *, seconds: float = 10.0) -> None:
+    """Raises InputError when nothing answers at the address that somebody named."""
+    from bgplab.errors import InputError
+    from tasks.prefect_server import is_healthy
 
     until = time.monotonic() + seconds
-    while not stop.is_set():
-        with (
-            contextlib.suppress(OSError, urllib.error.URLError),
-            urllib.request.urlopen(f"{address}/health", timeout=5),
-        ):
-            return
-        if not alive():
-            raise LabError("the Prefect server ended while it started")
+    while not is_healthy(address):
         if time.monotonic() > until:
             raise InputError(
                 "PREFECT_API_URL",
@@ -126,7 +112,7 @@ def wait_for_server(
                 "deployments and runs are kept by a Prefect server",
                 "start it, or correct the address (it ends in /api)",
             )
-        stop.wait(0.2)
+        time.sleep(0.2)
 
 
 @contextlib.contextmanager
@@ -174,63 +160,19 @@ def _refuse_taken(port: int, option: str) -> None:
             ) from fault
 
 
-def _free_port() -> int:
-    with socket.create_server((LOOPBACK, 0)) as probe:
-        return int(probe.getsockname()[1])
-
-
 @contextlib.contextmanager
 def _own_server(port: int, stop: threading.Event, say: Say) -> Iterator[str]:
     """A Prefect server with a home of its own in the state directory, healthy; ended at the end."""
     from bgplab.lab.directory import state_directory
+    from tasks.prefect_server import running_server
 
-    _refuse_taken(port, "--port")
-    port = port or _free_port()
     home = Path(os.environ.setdefault("PREFECT_HOME", str(state_directory() / "prefect-server")))
-    home.mkdir(parents=True, exist_ok=True, mode=0o700)
-    address = f"http://{LOOPBACK}:{port}/api"
-    command = ["server", "start", "--host", LOOPBACK, "--port", str(port)]
-    settings = {"PREFECT_SERVER_LOGGING_LEVEL": "WARNING", "PREFECT_API_URL": address}
-    with child("Prefect server", command, settings, home / "server.log") as server:
-        say(f"Prefect server: starting (log: {home / 'server.log'})")
-        wait_for_server(address, stop, seconds=SERVER_START_SECONDS, alive=lambda: server.poll() is None)
+    settings = {"PREFECT_SERVER_LOGGING_LEVEL": "WARNING"}
+    with running_server(port, home, settings, ends_by=signal.SIGTERM) as server:
+        say(f"Prefect server: starting (log: {server.log})")
+        server.wait_healthy(SERVER_START_SECONDS, stop)
         say("Prefect server: healthy")
-        yield address
-
-
-@contextlib.contextmanager
-def child(what: str, prefect: list[str], settings: Mapping[str, str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """A Prefect process in a session of its own, which Ctrl-C does not reach, and which ends when this one dies."""
-    libc = ctypes.CDLL(None)
-
-    def die_with_parent() -> None:
-        libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
-
-    log.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with open(log, "ab") as file:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "prefect", *prefect],
-            env={**os.environ, **settings},
-            stdin=subprocess.DEVNULL,
-            stdout=file,
-            stderr=file,
-            start_new_session=True,
-            preexec_fn=die_with_parent,
-        )
-    try:
-        yield process
-    finally:
-        end(process)
-
-
-def end(process: subprocess.Popen[bytes]) -> None:
-    """SIGTERM, and after a while SIGKILL."""
-    process.terminate()
-    try:
-        process.wait(END_PATIENCE_SECONDS)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
+        yield server.address
 
 
 def _work(address: str, site: int, own: bool, stop: threading.Event, say: Say) -> None:
@@ -238,13 +180,23 @@ def _work(address: str, site: int, own: bool, stop: threading.Event, say: Say) -
     from bgplab.errors import LabError
     from bgplab.lab.directory import state_directory
     from tasks import operating
+    from tasks.prefect_server import running_child
 
     if own:  # nobody else works for this server
         operating.give_up_runs("its worker had gone when bgp-lab serve started", say)
     operating.register(say)
     log = state_directory() / "worker.log"
-    command = ["worker", "start", "--pool", operating.POOL, "--name", f"bgp-lab-{os.getpid()}", "--type", "process"]
-    with child("worker", command, {}, log) as worker:
+    worker_start = [
+        "worker",
+        "start",
+        "--pool",
+        operating.POOL,
+        "--name",
+        f"bgp-lab-{os.getpid()}",
+        "--type",
+        "process",
+    ]
+    with running_child(["-m", "prefect", *worker_start], {}, log) as worker:
         say(f"worker: started (log: {log})")
         click.echo(_what_to_type(address, site))
         while not stop.wait(0.5):
