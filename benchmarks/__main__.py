@@ -24,6 +24,8 @@ BENCHMARKS = {
     "propagation": "propagation",
     "flow": "whole_flow",
     "scale": "scale",
+    "report": "million_requests",
+    "prober": "prober_speed",
     "compare": "compare",
     "trace": "trace",
 }

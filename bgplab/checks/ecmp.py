@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from bgplab.checks.chance import rate_of
 from bgplab.checks.claims import difference, judged, listed
 from bgplab.checks.expected import Expected
@@ -10,12 +12,14 @@ from bgplab.checks.registry import Explanation, check
 from bgplab.observe.endpoint_slices import Endpoints
 from bgplab.observe.frr_bgp import BgpTables
 from bgplab.observe.kernel_routes import RouterRoutes
-from bgplab.observe.load import LoadRuns
+from bgplab.observe.load import Load, LoadRuns
 from bgplab.observe.sysctl import HASH_POLICY, HashPolicies, HashPolicyFiles, HashPolicyRestored, value_at_boot
 from bgplab.results.record import LoadTestResult
 from bgplab.spec.model import Router
-from bgplab.traffic import model
-from bgplab.traffic.load_test import judge_load_test
+from bgplab.traffic import model, witness
+from bgplab.traffic.hash_prediction import fields_hashed
+from bgplab.traffic.load_test import judge_load_test, with_nodes
+from bgplab.traffic.records import Probe
 from bgplab.traffic.statistics import RESOLUTION, connections_needed, per_test
 
 LOADS = (LoadRuns, HashPolicies, BgpTables, RouterRoutes, Endpoints)
@@ -124,13 +128,17 @@ def connections_spread_evenly(
     patience_seconds=0,
     explanation=Explanation(
         "The nodes with a path in the BGP table, the next hops in the kernel, and the nodes that connections really"
-        " went to are the same.",
+        " went to are the same. Who else saw the connections confirms the client's records: the nodes' own counters,"
+        " the pods, the router's kernel asked for single connections, and the hash computed from its seed, if it has"
+        " one.",
         "Each of the three can be right while another is wrong: a path that is not installed, a route that leads into"
-        " nothing, a node that answers without announcing.",
+        " nothing, a node that answers without announcing. And a client's records are only its own word.",
         (
             "ssh {router} sudo vtysh -c 'show ip bgp {vip}/32'",
             "ssh {router} ip route | grep {vip}",
             "ssh {router} 'for i in $(seq 100); do curl -s {vip} | grep Hostname; done | sort | uniq -c'",
+            "ssh {node} sudo nft list counters table ip bgplab",
+            "ssh {router} ip route get {vip} ipproto tcp sport 20000 dport 80",
         ),
     ),
 )
@@ -144,6 +152,7 @@ def evidence_agrees(
 ) -> Finding:
     problems = []
     told = []
+    figures: dict[str, float | int | str | None] = {}
     results = load_tests(loads, policies, tables, routes, endpoints, expected, check_id="G30")
     for router in expected.routers:
         if router.name not in results:
@@ -154,8 +163,58 @@ def evidence_agrees(
         reached = {share.name for share in results[router.name].of_kind("node") if share.observed}
         problems += difference(f"{router.name}: kernel against BGP table", kernel, view.paths)
         problems += difference(f"{router.name}: traffic against kernel", reached, kernel)
-        told.append(f"{router.name}: {listed(reached)}")
-    return judged(problems, f"BGP table = kernel table = traffic ({'; '.join(told)})", vip=str(loads.vip))
+        load, result = loads.by_router[router.name], results[router.name]
+        others, more = _witnesses(load, result, view, loads, endpoints, expected)
+        problems += [f"{router.name}: {problem}" for problem in others.problems]
+        prefix = f"{router.name}_" if len(expected.routers) > 1 else ""
+        figures |= {f"{prefix}{key}": value for key, value in more.items()}
+        absent = [f"absent: {listed(others.absent)}"] if others.absent else []
+        told.append(f"{router.name}: {'; '.join([listed(reached), *others.told, *absent])}")
+    said = f"BGP table = kernel table = traffic ({'; '.join(told)})"
+    return judged(problems, said, vip=str(loads.vip), **figures)
+
+
+def _witnesses(
+    load: Load,
+    result: LoadTestResult,
+    view: model.RouterView,
+    loads: LoadRuns,
+    endpoints: Endpoints,
+    expected: Expected,
+) -> tuple[witness.Agreement, dict[str, float | int | str | None]]:
+    """Everybody who saw the load test beside the client, and whether the next one can be foretold."""
+    records: witness.Records = result.requests
+    agreed = witness.pods_saw(
+        records, {str(node.address) for node in expected.nodes}, hides_clients=expected.policy != "Local"
+    )
+    if load.seen is None:
+        return agreed, {}
+    agreed += witness.nodes_counted(records, load.seen.counted, {node.name for node in expected.announcers})
+    if load.fixed is None or load.hash_key is None:
+        return agreed, {}
+    fixed = _records(load.fixed, endpoints, expected)
+    # under policy 3 `ip route get` answers for a packet, whose hash is not that of a connection of the router's own
+    ways = load.seen.ways if view.hash_policy != 3 else {}
+    agreed += witness.kernel_says(fixed, ways, lambda via: _name(via, expected))
+    seed = load.hash_key.seed
+    if not seed:
+        why = "its seed is random" if seed == 0 else "this kernel has no seed to set"
+        return agreed + witness.Agreement(absent=(f"repetition of the hash ({why})",)), {}
+    figures: dict[str, float | int | str | None] = {"hash_seed": seed}
+    fields = fields_hashed(view.hash_policy, load.hash_key.fields)
+    if fields is not None:
+        hops = [(hop.node, hop.weight) for hop in view.installed or ()]
+        target = (loads.vip, loads.port)
+        foretold, figures["foretold_share"] = witness.hash_foretells(fixed, target, seed=seed, fields=fields, hops=hops)
+        agreed += foretold
+    if load.again is not None:
+        repeated, figures["repeated_share"] = witness.repeats(fixed, _records(load.again, endpoints, expected))
+        agreed += repeated
+    return agreed, figures
+
+
+def _records(probe: Probe, endpoints: Endpoints, expected: Expected) -> witness.Records:
+    return with_nodes(probe, _serving(endpoints), _node_names(expected), _policy(expected))
 
 
 def _spread_as_due(
@@ -229,10 +288,7 @@ def load_tests(
 
     small: the guide's own number of requests instead. Routers without a record are left out.
     """
-    serving = tuple(
-        model.Endpoint(entry.pod or str(entry.address), entry.node or "", str(entry.address))
-        for entry in endpoints.ready
-    )
+    serving, policy = _serving(endpoints), _policy(expected)
     results = {}
     for router in expected.routers:
         load = loads.by_router.get(router.name)
@@ -240,9 +296,9 @@ def load_tests(
         if not measured or not len(measured) or not measured.source_addresses:
             continue
         due = model.expect(
-            model.Service("Local" if expected.policy == "Local" else "Cluster"),
+            model.Service(policy),
             serving,
-            [router_view(router, tables, routes, policies, expected)],
+            [_with_fields(router_view(router, tables, routes, policies, expected), load)],
             model.Clients(measured.source_addresses, len(measured)),
         )
         results[router.name] = judge_load_test(
@@ -251,8 +307,8 @@ def load_tests(
             measured,
             due,
             serving,
-            {str(node.address): node.name for node in expected.nodes},
-            policy="Local" if expected.policy == "Local" else "Cluster",
+            _node_names(expected),
+            policy=policy,
             hash_policy=policies.by_router[router.name],
             target=f"http://{loads.vip}/",
             check_id=check_id,
@@ -263,13 +319,33 @@ def load_tests(
     return results
 
 
+def _with_fields(view: model.RouterView, load: Load | None) -> model.RouterView:
+    return replace(view, hash_fields=load.hash_key.fields) if load and load.hash_key else view
+
+
+def _serving(endpoints: Endpoints) -> tuple[model.Endpoint, ...]:
+    return tuple(
+        model.Endpoint(entry.pod or str(entry.address), entry.node or "", str(entry.address))
+        for entry in endpoints.ready
+    )
+
+
+def _policy(expected: Expected) -> model.Policy:
+    return "Local" if expected.policy == "Local" else "Cluster"
+
+
+def _node_names(expected: Expected) -> dict[str, str]:
+    return {str(node.address): node.name for node in expected.nodes}
+
+
 def connections_for(expected: Expected, router: Router) -> int:
     """How many connections the judged load test opens: the description's number, or more where shares are many.
 
     With ten next hops each share is a tenth, and 6,000 connections could not show that one is a fifth too large. With
-    hash policy 0 (until G28) no share is judged, only that a client keeps to one node: a thousand say that surely.
+    hash policy 0 (until G28) no node's share is judged, only that a client keeps to one node: a thousand say that
+    surely. With policy Cluster pods' shares are judged even then.
     """
-    if not expected.reached("G28"):
+    if not expected.reached("G28") and expected.policy == "Local":
         return min(expected.spec.load_test.requests, STICKY_CONNECTIONS)
     parts = expected.installed_paths(router)
     if expected.policy == "Cluster":

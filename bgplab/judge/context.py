@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from bgplab.observe.http import VipRequests
-from bgplab.results.record import LoadTestResult
+from bgplab.results.record import ConvergenceResult, LoadTestResult, TruthCell
 
 Kept = TypeVar("Kept")
 
@@ -17,10 +17,15 @@ SHORTEST_WINDOW_SECONDS = 2.0
 
 @dataclass
 class Context:
-    """propagation_seconds: measured by the steps, None so far. load_tests: for the report, in order of judging."""
+    """propagation_seconds: measured by the steps, None so far.
+
+    load_tests, convergence, truth_table: for the report, in order of judging.
+    """
 
     propagation_seconds: float | None = None
     load_tests: list[LoadTestResult] = field(default_factory=list)
+    convergence: list[ConvergenceResult] = field(default_factory=list)
+    truth_table: list[TruthCell] = field(default_factory=list)
     vip_requests: dict[str, VipRequests] = field(default_factory=dict)
     _kept: dict[type, Any] = field(default_factory=dict)
 

@@ -47,6 +47,15 @@ def shortened(text: str) -> str:
     return f"{text[:LONGEST_TEXT]}\n… {len(text) - LONGEST_TEXT} characters more"
 
 
+def without_secrets(manifest: Manifest) -> Manifest:
+    """A Secret without its values but for public certificates (`*.crt`): evidence is shown and handed on."""
+    if manifest.get("kind") != "Secret":
+        return manifest
+    data = manifest.get("data") or {}
+    kept = {key: value if key.endswith(".crt") else "(left out)" for key, value in data.items()}
+    return {key: value for key, value in manifest.items() if key != "stringData"} | {"data": kept}
+
+
 class Recorder:
     """Collects what is said at the seams while one observation is made. Observations ask hosts side by side."""
 
@@ -114,12 +123,13 @@ class RecordedCluster:
 
     def get(self, kind: Kind, name: str, namespace: str | None = None) -> Manifest | None:
         found = self._cluster.get(kind, name, namespace)
-        self._recorder.add(where=self.name, get=kind.path(name, namespace), object=found)
+        self._recorder.add(where=self.name, get=kind.path(name, namespace), object=found and without_secrets(found))
         return found
 
     def list(self, kind: Kind, namespace: str | None = None, *, labels: str = "", fields: str = "") -> list[Manifest]:
         found = self._cluster.list(kind, namespace, labels=labels, fields=fields)
-        self._recorder.add(where=self.name, list=kind.path(None, namespace), labels=labels, items=found)
+        items = [without_secrets(item) for item in found]
+        self._recorder.add(where=self.name, list=kind.path(None, namespace), labels=labels, items=items)
         return found
 
     def exec(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +37,8 @@ if TYPE_CHECKING:
     from bgplab.judge.sight import Sight
 
 VIP_REQUESTS = 30  # with two nodes none of them crosses with a probability of 1e-9
+#: Nodes count connections to the address whoever opens them, so one reader at a time opens any.
+_ADDRESS_IN_USE = threading.Lock()
 
 
 def _routers(sight: Sight) -> dict[str, Shell]:
@@ -61,7 +64,9 @@ def _vip_requests(sight: Sight) -> http.VipRequests:
     expected = sight.expected
     if not expected.vip:
         raise NotThere(f"Service {expected.app.name} has no LoadBalancer address")
-    seen = http.request_from_routers(_routers(sight), expected.vip, expected.app.port, expected.policy, VIP_REQUESTS)
+    routers, port = _routers(sight), expected.app.port
+    with _ADDRESS_IN_USE:
+        seen = http.request_from_routers(routers, expected.vip, port, expected.policy, VIP_REQUESTS)
     sight.context.vip_requests[expected.policy] = seen
     return seen
 
@@ -84,14 +89,16 @@ def _load(sight: Sight) -> load.LoadRuns:
     expected, test = sight.expected, sight.spec.load_test
     if not expected.vip:
         raise NotThere(f"Service {expected.app.name} has no LoadBalancer address")
-    return load.run_load(
-        _routers(sight),
-        expected.vip,
-        expected.app.port,
-        small=test.guide_requests,
-        large=max(connections_for(expected, router) for router in sight.spec.routers),
-        concurrency=test.concurrency,
-    )
+    with _ADDRESS_IN_USE:
+        return load.run_load(
+            _routers(sight),
+            expected.vip,
+            expected.app.port,
+            small=test.guide_requests,
+            large=max(connections_for(expected, router) for router in sight.spec.routers),
+            concurrency=test.concurrency,
+            nodes=_nodes(sight),
+        )
 
 
 def _pods_moved(sight: Sight) -> PodsMoved:

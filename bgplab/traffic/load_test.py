@@ -166,10 +166,12 @@ def judge_load_test(
         hash_policy=hash_policy,
         target=target,
         client=probe.where,
-        requests=_with_nodes(probe, endpoints, node_addresses, policy),
+        requests=with_nodes(probe, endpoints, node_addresses, policy),
         shares=(
             *_shares("node", Counter(hit.node for hit in seen), expected.node_shares, expected.node_unit),
-            *_shares("endpoint", Counter(hit.endpoint for hit in seen), expected.endpoint_shares, Unit.CONNECTION),
+            *_shares(
+                "endpoint", Counter(hit.endpoint for hit in seen), expected.endpoint_shares, expected.endpoint_unit
+            ),
         ),
         verdict=verdict,
         reason=reason,
@@ -182,7 +184,7 @@ def judge_load_test(
     )
 
 
-def _with_nodes(
+def with_nodes(
     probe: Probe, endpoints: Sequence[Endpoint], node_addresses: Mapping[str, str], policy: Policy
 ) -> dict[str, Sequence[object]]:
     """The prober's columns and `node`: the node that received each connection, where it is known."""

@@ -6,8 +6,8 @@ Pure: data in, data out. The rules, each with its source:
    (FRR `maximum-paths`); which ones are left out only the kernel can say.
 2. Linux divides the hash's range by weight (net/ipv4/nexthop.c, hash-threshold), so equal weights are equal shares.
 3. `fib_multipath_hash_policy` 0 hashes source and destination address (ip-sysctl): all connections of one client
-   address take one path, which one cannot be said. 1 hashes ports too; 3 hashes chosen fields, here taken to include
-   ports.
+   address take one path, which one cannot be said. 1 hashes ports too; 3 hashes chosen fields
+   (`fib_multipath_hash_fields`, by default addresses and protocol), so it is as 0 unless a port is among them.
 4. externalTrafficPolicy Cluster: the node that gets a connection picks any ready endpoint, each alike, so endpoints'
    shares do not depend on the hash at all. Local: it picks among its own ready ones; with none it drops the connection.
 5. sessionAffinity ClientIP: a node keeps a client on one endpoint, so endpoints are drawn per client and not per
@@ -27,6 +27,9 @@ from fractions import Fraction
 from typing import Literal
 
 Policy = Literal["Cluster", "Local"]
+
+#: Bits of fib_multipath_hash_fields (ip-sysctl): source port, destination port; with addresses and protocol.
+PORT_FIELDS, ALL_FIELDS = 0x10 | 0x20, 0x37
 
 
 class Unit(Enum):
@@ -61,6 +64,7 @@ class RouterView:
 
     paths: the nodes whose BGP path is valid and multipath. installed: the kernel's next hops, when they were looked at;
     otherwise they follow from paths and maximum_paths. share: its part of the clients' connections, when known.
+    hash_fields: what policy 3 hashes.
     """
 
     name: str
@@ -69,6 +73,12 @@ class RouterView:
     hash_policy: int
     installed: tuple[NextHop, ...] | None = None
     share: Fraction | None = None
+    hash_fields: int = ALL_FIELDS
+
+    @property
+    def hashes_ports(self) -> bool:
+        """Policy 2 hashes the inner addresses of tunnels, and is as 0 without a tunnel."""
+        return self.hash_policy == 1 or (self.hash_policy == 3 and bool(self.hash_fields & PORT_FIELDS))
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,8 +226,7 @@ def _router_parts(routers: Sequence[RouterView]) -> list[tuple[RouterView, Fract
 
 
 def _unit(routers: Sequence[RouterView], clients: Clients) -> tuple[Unit, int]:
-    if any(router.hash_policy in (0, 2) for router in routers):
-        # policy 2 hashes the inner addresses of tunnels and is as 0 without a tunnel
+    if not all(router.hashes_ports for router in routers):
         return Unit.CLIENT, len(clients.addresses)
     flows = None if clients.source_ports is None else clients.source_ports * len(clients.addresses)
     if flows is not None and flows < clients.connections:

@@ -87,12 +87,15 @@ def start_probe(host: Shell, plan: Plan, on_line: Callable[[str], None] | None =
     return RunningProbe(host.name, host.start(["python3", _put(host), *plan.arguments()], on_line=on_line))
 
 
+def path_on_host() -> str:
+    """Where the prober lies on a host, named by its content: sent once, and a new version again."""
+    return f"/tmp/bgp-lab-prober-{hashlib.sha256(SOURCE.read_bytes()).hexdigest()[:12]}.py"
+
+
 def _put(host: Shell) -> str:
-    """The prober's path on the host, named by its content, so that it is sent once and a new version is sent again."""
-    content = SOURCE.read_bytes()
-    path = f"/tmp/bgp-lab-prober-{hashlib.sha256(content).hexdigest()[:12]}.py"
+    path = path_on_host()
     if host.run(["test", "-f", path], check=False).exit_status != 0:
-        host.put(content, path)
+        host.put(SOURCE.read_bytes(), path)
     return path
 
 

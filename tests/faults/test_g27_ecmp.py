@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, ExitStack
+import re
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 
 import pytest
 from fault_bench import Bench
-from lab_faults import BGP, IPV4, configured, nft_chain, routed_by_hand, typed
+from lab_faults import BGP, IPV4, configured, nft_chain, patched, routed_by_hand, typed
+
+from bgplab import judge
+from bgplab.checks.finding import Verdict
+from bgplab.lab.cluster import SERVICE
+from bgplab.lab.waiting import Deadline, wait_until
+from bgplab.observe.endpoint_slices import read_endpoints
+from bgplab.traffic.probe import SOURCE, path_on_host
 
 pytestmark = [pytest.mark.lab, pytest.mark.xdist_group("faults-service")]
 
@@ -186,7 +195,11 @@ def test_g30_names_a_node_that_the_kernel_lacks(bench: Bench) -> None:
 @pytest.mark.slow
 def test_g30_names_nodes_that_no_connection_went_to(bench: Bench) -> None:
     with by_policy_routing(bench, "1"):
-        bench.fails("G30", "router: traffic against kernel: missing k8s-ctr, k8s-w0")
+        bench.fails(
+            "G30",
+            "router: traffic against kernel: missing k8s-ctr, k8s-w0;"
+            " router: the router's kernel sends .* connections elsewhere than the records say: .*",
+        )
     bench.holds("G30")
 
 
@@ -194,4 +207,111 @@ def test_g30_names_nodes_that_no_connection_went_to(bench: Bench) -> None:
 def test_g30_names_a_node_that_answers_nobody(bench: Bench) -> None:
     with refusing(bench, "k8s-w0"):
         bench.fails("G30", "router: traffic against kernel: missing k8s-w0")
+    bench.holds("G30")
+
+
+def swallowing(bench: Bench, node: str) -> AbstractContextManager[None]:
+    """A node that takes each connection to the address and says nothing."""
+    rule = f"ip daddr {VIP} tcp dport 80 drop"
+    return nft_chain(bench.node(node), "filter hook prerouting priority -300", rule)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("id", "said"),
+    [
+        ("G29", r"router: \d+ of 6000 connections failed .\d+ timeout_connect.*"),
+        ("G30", "router: traffic against kernel: missing k8s-w0.*"),
+    ],
+)
+def test_g29_and_g30_name_a_node_that_swallows_connections(bench: Bench, id: str, said: str) -> None:
+    with swallowing(bench, "k8s-w0"):
+        bench.fails(id, said)
+    bench.holds(id)
+
+
+@contextmanager
+def policy(bench: Bench, name: str) -> Iterator[None]:
+    """Another externalTrafficPolicy of the Service, once pods see it; then Local again."""
+    wrong, right = ({"spec": {"externalTrafficPolicy": each}} for each in (name, "Local"))
+    with ExitStack() as changes:
+        changes.enter_context(patched(bench.cluster, SERVICE, "webpod", wrong, right, "default"))
+        hidden = {str(node.address) for node in bench.spec.cluster.nodes} if name == "Cluster" else set()
+        wait_until(
+            lambda: sources_seen(bench, name),
+            holds=lambda seen: bool(seen) and bool(seen & hidden) == bool(hidden),
+            within=Deadline.after(30),
+            what=f"pods that see what policy {name} shows them",
+        )
+        yield
+    bench.holds("G24")
+
+
+def sources_seen(bench: Bench, name: str) -> set[str]:
+    bench.judge("G23")
+    seen = bench.context.vip_requests[name].by_router["router"]
+    return {str(request.body.remote) for request in seen if request.body}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["Cluster", "Local"])
+def test_g27_to_g30_hold_under_either_traffic_policy(bench: Bench, name: str) -> None:
+    with policy(bench, name):
+        results = judge.run(bench.lab, bench.spec, ["G29", "G30"], bench.stage, bench.context)
+        with live(bench, 0, 1):
+            results.append(bench.judge("G27", stage="G26"))
+    assert {result.verdict for result in results} == {Verdict.HOLDS}, [result.reason for result in results]
+
+
+@pytest.mark.slow
+def test_g29_finds_unequal_backends_that_snat_hides(bench: Bench) -> None:
+    """Each node gets its third and passes half of that on to one pod: only the pods' own names can tell."""
+    with policy(bench, "Cluster"):
+        favourite = read_endpoints(bench.cluster, "webpod", "default").ready[0]
+        rule = f"ip daddr {VIP} tcp dport 80 numgen random mod 2 0 meta mark set meta mark or 0x1"
+        with ExitStack() as faults:
+            for node in NODES:
+                hook = "nat hook prerouting priority -105"
+                faults.enter_context(nft_chain(bench.node(node), hook, f"{rule} dnat to {favourite.address}:80"))
+            found = bench.judge("G29")
+    assert found.verdict is Verdict.FAILS
+    assert re.search(rf"router: {favourite.pod} got 6\d\.\d% of \d+, expected 33\.3%", found.reason), found.reason
+    bench.holds("G29")
+
+
+#: Runs the true prober and edits what it says; `rows` are its records, each a list as in `prober.COLUMNS`.
+LIAR = """
+import json, subprocess, sys
+told = subprocess.run([sys.executable, "{true}", *sys.argv[1:]], stdout=subprocess.PIPE, text=True).stdout.splitlines()
+rows = [json.loads(line) for line in told[1:-1]]
+names = sorted({{row[7] for row in rows}})
+{lie}
+print(told[0], *map(json.dumps, rows), told[-1], sep="\\n")
+"""
+BETTER_SHARES = "for row in rows:\n    if row[0] % 10 == 0: row[7] = names[0]"
+OTHER_ORDER = (
+    "pair = {name: [row for row in rows if row[7] == name] for name in names[:2]}\n"
+    "for one, other in zip(*pair.values()): one[7], other[7] = other[7], one[7]"
+)
+OTHER_PORTS = "for row in rows: row[6] = row[6] % 60000 + 1"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("lie", "witness"),
+    [
+        (BETTER_SHARES, r"router: k8s-\S+'s counter says \d+ connections, the client's records say \d+;.*"),
+        (OTHER_ORDER, r"router: the router's kernel sends \d+ of 500 connections elsewhere than the records say: .*"),
+        (OTHER_PORTS, r"router: pods saw other clients in 6000 of 6000 answers: a pod saw .*"),
+    ],
+    ids=["moves answers to another pod", "swaps answers of two pods", "invents source ports"],
+)
+def test_g30_names_the_witness_that_contradicts_a_prober_that_lies(bench: Bench, lie: str, witness: str) -> None:
+    path, true = path_on_host(), "/tmp/true-prober.py"
+    bench.router.put(SOURCE.read_bytes(), true)
+    bench.router.put(LIAR.format(true=true, lie=lie).encode(), path)
+    try:
+        bench.fails("G30", witness)
+    finally:
+        bench.router.run(["rm", path, true])
     bench.holds("G30")

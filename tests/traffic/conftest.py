@@ -12,6 +12,7 @@ import time
 import pytest
 
 from bgplab.lab.shell import Completed
+from bgplab.lab.waiting import Deadline, wait_until
 from bgplab.traffic.probe import SOURCE, parse
 
 BODY = b"Hostname: %s\nIP: 127.0.0.1\nRemoteAddr: %s:%d\nGET / HTTP/1.1\n"
@@ -54,6 +55,10 @@ class Server:
             if path == "/every-fifth-resets":
                 path = "/reset" if number % 5 == 0 else "/"
             getattr(self, "path_" + path.strip("/").replace("-", "_"))(connection, peer)
+
+    def wait_until_seen(self, count):
+        """Until so many connections were accepted."""
+        wait_until(lambda: self.seen, holds=lambda seen: seen >= count, within=Deadline.after(20), what="connections")
 
     def body(self, peer):
         return BODY % (next(self.names), peer[0].encode(), peer[1])

@@ -103,6 +103,24 @@ def test_hash_policy_0_draws_once_per_client_address(addresses):
     assert (seen.endpoint_unit, seen.endpoint_units) == (Unit.CLIENT, len(addresses))
 
 
+@pytest.mark.parametrize(("fields", "unit"), [(0x7, Unit.CLIENT), (0x17, Unit.CONNECTION), (0x37, Unit.CONNECTION)])
+def test_hash_policy_3_draws_per_connection_only_with_a_port_among_its_fields(fields, unit):
+    seen = expect(Service("Local"), ENDPOINTS, [router(hash_policy=3, hash_fields=fields)], CLIENT)
+    assert seen.node_unit is unit
+
+
+def test_clients_behind_routes_count_as_the_addresses_they_are():
+    """An address in no node subnet is one draw, as one within: the hash sees its number only."""
+    addresses = ("192.168.10.200", "203.0.113.7", "198.51.100.9")
+    seen = expect(Service("Cluster"), ENDPOINTS, [router(hash_policy=0)], Clients(addresses, 6000))
+    assert (seen.node_unit, seen.node_units, seen.node_shares[CTR]) == (Unit.CLIENT, 3, THIRD)
+
+
+def test_hash_policy_0_on_one_of_two_routers_is_enough_to_draw_per_client():
+    routers = [router(), RouterView("router-2", (CTR, W0, W1), 4, 0)]
+    assert expect(Service("Cluster"), ENDPOINTS, routers, CLIENT).node_unit is Unit.CLIENT
+
+
 def test_hash_policy_0_does_not_change_what_pods_get_with_cluster():
     seen = expect(Service("Cluster"), ENDPOINTS, [router(hash_policy=0)], CLIENT)
     assert seen.endpoint_unit is Unit.CONNECTION
@@ -111,6 +129,39 @@ def test_hash_policy_0_does_not_change_what_pods_get_with_cluster():
 def test_few_source_ports_are_drawn_once_each():
     seen = expect(Service("Local"), ENDPOINTS, [router()], Clients(("10.0.0.1",), 6000, source_ports=10))
     assert (seen.node_unit, seen.node_units) == (Unit.FLOW, 10)
+
+
+def test_few_source_ports_of_several_addresses_are_that_many_flows_more():
+    seen = expect(Service("Local"), ENDPOINTS, [router()], Clients(("10.0.0.1", "10.0.0.2"), 6000, source_ports=10))
+    assert (seen.node_unit, seen.node_units) == (Unit.FLOW, 20)
+
+
+def test_as_many_source_ports_as_connections_are_enough():
+    seen = expect(Service("Local"), ENDPOINTS, [router()], Clients(("10.0.0.1",), 600, source_ports=600))
+    assert (seen.node_unit, seen.unsaid) == (Unit.CONNECTION, ())
+
+
+def test_session_affinity_with_local_draws_a_client_once_for_each_node_it_reaches():
+    seen = expect(Service("Local", affinity=True), ENDPOINTS, [router()], CLIENT)
+    assert (seen.node_unit, seen.endpoint_unit) == (Unit.CONNECTION, Unit.CLIENT)
+    assert any("session affinity" in said for said in seen.unsaid)
+
+
+def test_unequal_pods_leave_nodes_alike_and_pods_not():
+    """Three pods on one node share a third; the guide's trap of Local."""
+    more = (*ENDPOINTS, Endpoint("webpod-d", W0, "172.20.2.11"), Endpoint("webpod-e", W0, "172.20.2.12"))
+    seen = expect(Service("Local"), more, [router()], CLIENT)
+    assert set(seen.node_shares.values()) == {THIRD}
+    assert [seen.endpoint_shares[name] for name in ("webpod-a", "webpod-c", "webpod-e")] == [
+        THIRD,
+        Fraction(1, 9),
+        Fraction(1, 9),
+    ]
+
+
+def test_two_routers_that_install_fewer_paths_each_leave_shares_unsaid():
+    routers = [router(maximum_paths=2), RouterView("router-2", (CTR, W0, W1), 2, 1)]
+    assert set(expect(Service("Cluster"), ENDPOINTS, routers, CLIENT).node_shares.values()) == {None}
 
 
 def test_session_affinity_draws_endpoints_per_client():

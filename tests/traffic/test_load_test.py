@@ -98,6 +98,18 @@ def test_one_node_is_just_what_hash_policy_0_gives():
     assert "kept to one node" in judged.reason
 
 
+@pytest.mark.parametrize("policy", ["Cluster", "Local"])
+def test_no_share_is_expected_of_what_is_drawn_per_client(policy):
+    """With hash policy 0 one node gets everything, so "expected 33.3 %" beside it would be wrong."""
+    dice = random.Random(5)
+    pods = ["webpod-a"] if policy == "Local" else list(PODS)
+    judged = judge(sent(6000, lambda n: (CTR, dice.choice(pods))), policy=policy, hash_policy=0)
+    assert judged.verdict is Verdict.HOLDS
+    assert {share.expected for share in judged.of_kind("node")} == {None}
+    of_pods = {share.expected for share in judged.of_kind("endpoint")}
+    assert of_pods == ({1 / 3} if policy == "Cluster" else {None})
+
+
 def test_a_client_on_several_nodes_is_not_hash_policy_0():
     dice = random.Random(4)
     judged = judge(

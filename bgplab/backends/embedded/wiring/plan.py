@@ -54,6 +54,12 @@ class HostWiring:
     sysctls: dict[str, str] = field(default_factory=dict)
 
 
+#: A node's SNAT (policy Cluster) makes the router's addresses one. To a pod that has a connection from this port in
+#: TIME_WAIT a new one seems old when its time stamps are another address's: 84 of 6000 timed out (RFC 7323, 5; Linux
+#: ip-sysctl, tcp_timestamps: 2 is without an offset per pair of addresses).
+ONE_CLOCK_SYSCTLS = {"net.ipv4.tcp_timestamps": "2"}
+
+
 @dataclass(frozen=True, slots=True)
 class Wiring:
     """bridges: one per subnet, named by position so that no name grows past the kernel's 15 characters."""
@@ -81,7 +87,7 @@ def _router(number: int, router: Router, spec: LabSpec, bridges: dict[str, str])
         owner = prefix.network_address + min(200, prefix.num_addresses - 1)
         lines.append(f"address add {owner}/{prefix.prefixlen} dev lo")
     lines += _uplink_routes()
-    sysctls = {**FORWARDING_SYSCTLS, "net.ipv4.fib_multipath_hash_policy": "0"}
+    sysctls = {**FORWARDING_SYSCTLS, **ONE_CLOCK_SYSCTLS, "net.ipv4.fib_multipath_hash_policy": "0"}
     if spec.ecmp.hash_seed is not None:
         sysctls["-net.ipv4.fib_multipath_hash_seed"] = str(spec.ecmp.hash_seed)
     return HostWiring(router.name, tuple(links), tuple(lines), sysctls)
