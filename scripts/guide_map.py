@@ -36,35 +36,49 @@ def _linked(function: Callable[..., Any]) -> str:
     return f"[`{function.__name__}`](../{source}) in `{source}`"
 
 
+MESH_INTRODUCTION = """\
+# ClusterMesh, row by row
+
+The guide's second half, by the flow `cluster-mesh` (`bgp-lab run cluster-mesh`). Commands are those for the lab `mesh`;
+`cilium` on the workstation is the user's own cilium CLI, which the embedded lab does not need.
+"""
+
+
 def guide_map() -> str:
     """The whole page."""
-    from bgplab.backends.embedded.backend import EmbeddedBackend
-    from bgplab.checks.all import all_checks
-    from bgplab.checks.explain import by_hand
-    from bgplab.spec.loading import load_lab
-    from bgplab.steps.all import STEPS
-
-    guide = load_lab("guide")
-    rows = ["| id | must be seen | step | check | holds |", "|---|---|---|---|---|"]
-    sections = []
-    for id, check in all_checks().items():
-        step = STEPS.get(id)
-        does = f"{step.title}: {_linked(step.do)}" if step else "–"
-        if id == "G01":
-            does = f"provision: {_linked(EmbeddedBackend.up)} (or the inventory's)"
-        holds = f"from {check.holds_from}" + (f" until {check.until}" if check.until else "")
-        holds += ", window" if check.stays else ""
-        rows.append(f"| [{id}](#{id.lower()}) | {check.title} | {does} | {_linked(check.judge)} | {holds} |")
-        commands = "\n".join(by_hand(check, guide))
-        sections.append(
-            f"## {id}\n\n**{check.title}.** {check.explanation.observed} {check.explanation.why}\n\n"
-            f"```sh\n{commands}\n```\n"
-        )
     shell = (
         "To try the commands below: `bgp-lab run --until STEP --keep`, then `bgp-lab shell`. `cilium` is the user's own"
         " cilium CLI; without it, `kubectl -n kube-system exec ds/cilium -- cilium-dbg bgp peers` shows one node."
     )
-    return "\n".join([INTRODUCTION, *rows, "", shell, "", *sections])
+    return "\n".join(
+        [*_part("BGP_LAB", "guide", INTRODUCTION, shell), *_part("CLUSTER_MESH", "mesh", MESH_INTRODUCTION)]
+    )
+
+
+def _part(part: str, lab: str, introduction: str, shell: str = "") -> list[str]:
+    """One part's table, and a section per row."""
+    from bgplab.backends.embedded.backend import EmbeddedBackend
+    from bgplab.checks.explain import by_hand
+    from bgplab.spec.loading import load_lab
+    from tasks import parts
+
+    walked, described = getattr(parts, part), load_lab(lab)
+    rows = ["| id | must be seen | step | check | holds |", "|---|---|---|---|---|"]
+    sections = []
+    for id, check in walked.course.checks().items():
+        step = walked.steps.get(id)
+        does = f"{step.title}: {_linked(step.do)}" if step else "–"
+        if id == walked.first:
+            does = f"provision: {_linked(EmbeddedBackend.up)} (or the inventory's)"
+        holds = f"from {check.holds_from}" + (f" until {check.until}" if check.until else "")
+        holds += ", window" if check.stays else ""
+        rows.append(f"| [{id}](#{id.lower()}) | {check.title} | {does} | {_linked(check.judge)} | {holds} |")
+        commands = "\n".join(by_hand(check, described))
+        sections.append(
+            f"## {id}\n\n**{check.title}.** {check.explanation.observed} {check.explanation.why}\n\n"
+            f"```sh\n{commands}\n```\n"
+        )
+    return [introduction, *rows, "", *([shell, ""] if shell else []), *sections]
 
 
 def main(argv: list[str]) -> int:

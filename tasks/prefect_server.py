@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import http.client
 import os
 import signal
 import socket
@@ -18,7 +19,6 @@ import subprocess
 import sys
 import threading
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -133,7 +133,7 @@ def end(process: subprocess.Popen[bytes]) -> None:
 def is_healthy(address: str) -> bool:
     """Whether a Prefect API answers there."""
     with (
-        contextlib.suppress(OSError, urllib.error.URLError),
+        contextlib.suppress(OSError, http.client.HTTPException),
         urllib.request.urlopen(f"{address}/health", timeout=5),
     ):
         return True

@@ -28,7 +28,7 @@ from bgplab.results.record import CheckResult, StepResult, TimelineEvent
 from bgplab.spec.loading import load_lab
 from bgplab.spec.model import LabSpec
 from bgplab.steps.outcome import Outcome, Step
-from tasks.parts import BGP_LAB, Part
+from tasks.parts import BGP_LAB, Part, part_for
 
 Say = Callable[[str], None]
 
@@ -160,6 +160,7 @@ class Walk:
             if self._standing is None:
                 return "no lab was brought up"
             if not self._standing.ours:
+                self._standing.release()
                 return f"lab {self.name} stands as before"
             if keep:
                 self._standing.keep()
@@ -196,7 +197,7 @@ def walk_standing(
         spec, taken = standing_lab(name)
     else:
         spec, taken = load_lab(lab, overrides), backend_named(backend, options)
-    return Walk(spec, name or spec.name, taken, say=say)
+    return Walk(spec, name or spec.name, taken, part=part_for(spec), say=say)
 
 
 MARKS: Mapping[Verdict, str] = {

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Protocol
 
 from bgplab.errors import InputError
@@ -52,3 +53,47 @@ def backend(name: str, options: Mapping[str, object]) -> Backend:
 
         return InventoryBackend(**options)  # type: ignore[arg-type]
     raise InputError("backend", f"{name!r} is no backend", "", "use embedded or inventory")
+
+
+class Point(Protocol):
+    """One thing that this machine has or lacks for labs. needed: without it there is none."""
+
+    @property
+    def what(self) -> str: ...
+
+    @property
+    def fine(self) -> bool: ...
+
+    @property
+    def needed(self) -> bool: ...
+
+    @property
+    def do(self) -> str: ...
+
+
+def take_down(name: str) -> bool:
+    """End the lab of this name that a backend made on this machine; True when one stood. Raises InputError."""
+    from bgplab.backends.embedded import launch
+
+    return launch.down(name)
+
+
+def examine_machine() -> Sequence[Point]:
+    """What this machine has and lacks to make labs on it, in the order in which one would mend it."""
+    from bgplab.backends.embedded.doctor import examine
+
+    return examine()
+
+
+def fetch_hosts_userland(say: Say) -> Path:
+    """Fetch what hosts of labs made here need, unless it is there; where it is. Raises MachineError."""
+    from bgplab.backends.embedded.hosts.userland import fetch_userland
+
+    return fetch_userland(say)
+
+
+def hosts_package_versions() -> Mapping[str, str]:
+    """Packages that matter on hosts of labs made here → version; empty before they are fetched."""
+    from bgplab.backends.embedded.hosts.userland import package_versions
+
+    return package_versions()

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import sys
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from bgplab.cli.options import HostName, json_option, name_option
 from bgplab.cli.output import print_json
+
+if TYPE_CHECKING:
+    from bgplab.lab.model import Access
 
 PASSING = {"ignore_unknown_options": True, "allow_interspersed_args": False}
 
@@ -34,15 +39,28 @@ def without_dashes(argv: tuple[str, ...]) -> list[str]:
 @click.command("exec", context_settings=PASSING)
 @name_option
 @click.option("--timeout", default=60.0, show_default=True, help="Seconds after which the command is given up.")
+@click.option("--cluster", metavar="NAME", help="Run it in a pod of this cluster: HOST is a pod, or namespace/pod.")
 @json_option
 @click.argument("host", type=HostName())
 @click.argument("argv", nargs=-1, required=True, type=click.UNPROCESSED)
-def exec_command(name: str | None, timeout: float, as_json: bool, host: str, argv: tuple[str, ...]) -> int:
-    """Run a command on a lab's host; its exit status becomes this one's."""
+def exec_command(
+    name: str | None, timeout: float, cluster: str | None, as_json: bool, host: str, argv: tuple[str, ...]
+) -> int:
+    """Run a command on a lab's host, or in a pod of a cluster; its exit status becomes this one's."""
     from bgplab.lab.opening import open_lab
 
-    lab = open_lab(access_of(the_lab(name), host))
-    done = lab.hosts[host].run(without_dashes(argv), timeout=timeout, check=False)
+    if cluster:
+        access = access_of(the_lab(name))
+        context_of(access, cluster)
+        namespace, _, pod = host.rpartition("/")
+        done = (
+            open_lab(access)
+            .clusters[cluster]
+            .exec(pod, without_dashes(argv), namespace=namespace or "default", timeout=timeout, check=False)
+        )
+    else:
+        lab = open_lab(access_of(the_lab(name), host))
+        done = lab.hosts[host].run(without_dashes(argv), timeout=timeout, check=False)
     if as_json:
         print_json(
             {"exit_status": done.exit_status, "stdout": done.stdout, "stderr": done.stderr, "seconds": done.seconds}
@@ -94,10 +112,31 @@ def shell(name: str | None) -> None:
 @click.command()
 @name_option
 @click.option("--print", "content", is_flag=True, help="Print the file itself.")
-def kubeconfig(name: str | None, content: bool) -> None:
+@click.option("--cluster", metavar="NAME", help="With --print: the context of this cluster as the current one.")
+def kubeconfig(name: str | None, content: bool, cluster: str | None) -> None:
     """Print the path of a lab's kubeconfig: export KUBECONFIG=$(bgp-lab kubeconfig)."""
     access = access_of(the_lab(name))
-    click.echo(access.kubeconfig.read_text() if content else str(access.kubeconfig))
+    if cluster and not content:
+        raise click.UsageError("--cluster goes with --print; without it: kubectl --context …")
+    if not content:
+        click.echo(str(access.kubeconfig))
+    elif cluster:
+        said = json.loads(access.kubeconfig.read_text())
+        click.echo(json.dumps({**said, "current-context": context_of(access, cluster)}))
+    else:
+        click.echo(access.kubeconfig.read_text())
+
+
+def context_of(access: Access, cluster: str) -> str:
+    """The kubeconfig's context of a cluster. Raises InputError naming those there are."""
+    from bgplab.errors import InputError
+
+    if cluster not in access.contexts:
+        known = ", ".join(access.contexts)
+        raise InputError(
+            "--cluster", f"lab {access.name} has no cluster {cluster!r}", f"its clusters: {known}", "name one"
+        )
+    return access.contexts[cluster]
 
 
 def access_of(name: str, host: str | None = None):  # type: ignore[no-untyped-def]

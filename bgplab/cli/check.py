@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import click
 
-from bgplab.cli.options import backend_option, backend_options, json_option, lab_option, name_option, overrides_of
+from bgplab.cli.options import (
+    StepId,
+    backend_option,
+    backend_options,
+    json_option,
+    lab_option,
+    name_option,
+    overrides_of,
+)
 from bgplab.cli.output import progress
 
 FLOW = "check"  # the name under which --save keeps its runs
 
 
 @click.command()
-@click.argument("ids", nargs=-1, metavar="[IDS]…")
+@click.argument("ids", nargs=-1, metavar="[IDS]…", type=StepId())
 @name_option
 @backend_option
 @lab_option
@@ -28,19 +37,19 @@ def check(ids: tuple[str, ...], lab: str, overrides: tuple[str, ...], **options:
     from bgplab.checks.all import all_checks
     from bgplab.cli.access import the_lab
     from bgplab.cli.run import show
-    from bgplab.errors import InputError, LabError
+    from bgplab.errors import LabError
     from bgplab.results.directory import new_run_id
     from tasks.records import again_checking, results_directory, run_of, write_run
     from tasks.walk import walk_standing
 
-    known = all_checks()
-    if unknown := [id for id in ids if id not in known]:
-        raise InputError("IDS", f"there is no check {', '.join(unknown)}", "", "name some of G01 … G30")
-    asked = ids or tuple(known)
+    _refuse_unknown(ids, all_checks("G") | all_checks("M"))
     backend, name = options["backend"], options["name"]
     name = the_lab(name) if backend == "embedded" else name
     told = backend_options(options)
     walk = walk_standing(name, backend, told, lab, overrides_of(overrides), progress())
+    known = walk.part.course.checks()
+    _refuse_unknown(ids, known)
+    asked = ids or tuple(known)
     try:
         try:
             walk.provision(holder="bgp-lab check")
@@ -53,3 +62,11 @@ def check(ids: tuple[str, ...], lab: str, overrides: tuple[str, ...], **options:
         walk.leave(keep=True)
     directory = write_run(run, results_directory()).directory if options["save"] else None
     return show(run, directory, as_json=options["as_json"])
+
+
+def _refuse_unknown(ids: tuple[str, ...], known: Collection[str]) -> None:
+    from bgplab.errors import InputError
+
+    if unknown := [id for id in ids if id not in known]:
+        first, *_, last = known
+        raise InputError("IDS", f"there is no check {', '.join(unknown)}", "", f"name some of {first} … {last}")

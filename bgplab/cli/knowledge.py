@@ -4,28 +4,35 @@ from __future__ import annotations
 
 import click
 
-from bgplab.cli.options import json_option, lab_option, overrides_of
+from bgplab.cli.flows import FLOWS
+from bgplab.cli.options import StepId, json_option, lab_option, overrides_of, unless_said
 from bgplab.cli.output import print_json
 
 
 @click.command()
-@click.argument("ids", nargs=-1)
+@click.argument("ids", nargs=-1, type=StepId())
 @lab_option
 @json_option
 def explain(ids: tuple[str, ...], lab: str, overrides: tuple[str, ...], as_json: bool) -> None:
-    """Say what an observation is, why it matters, and how to see it by hand. Without IDS: list them all."""
-    from bgplab.checks.all import all_checks
+    """Say what an observation is, why it matters, and how to see it by hand. Without IDS: list them all.
+
+    M01 to M15 are those of a mesh, shown for the lab mesh; --lab with several clusters lists them.
+    """
     from bgplab.checks.explain import by_hand
     from bgplab.checks.explain import explain as explained
     from bgplab.errors import InputError
     from bgplab.spec.loading import load_lab
+    from tasks.parts import part_for
 
-    known = all_checks()
-    unknown = [id for id in ids if id.upper() not in known]
-    if unknown:
-        raise InputError("IDS", f"there is no observation {', '.join(unknown)}", "", "name some of G01 … G30")
-    chosen = [known[id.upper()] for id in ids] or list(known.values())
+    if ids and all(id[0] == FLOWS["cluster-mesh"].letter for id in ids):
+        lab = unless_said("lab", lab, FLOWS["cluster-mesh"].lab)
     spec = load_lab(lab, overrides_of(overrides))
+    known = part_for(spec).course.checks()
+    unknown = [id for id in ids if id not in known]
+    if unknown:
+        some = f"name some of {next(iter(known))} … {list(known)[-1]}"
+        raise InputError("IDS", f"there is no observation {', '.join(unknown)} of lab {spec.name}", "", some)
+    chosen = [known[id] for id in ids] or list(known.values())
     if as_json:
         print_json(
             [
@@ -51,23 +58,34 @@ def explain(ids: tuple[str, ...], lab: str, overrides: tuple[str, ...], as_json:
 
 @click.command()
 @lab_option
-@click.option("--step", metavar="ID", help="Only those of one step: G03, G11, G18 or G21.")
+@click.option("--step", metavar="ID", type=StepId(), help="Only those of one step: G03, G11, … (M02, … of a mesh).")
+@click.option("--cluster", metavar="NAME", help="Only those of one cluster, when there are several.")
 @json_option
-def manifests(lab: str, overrides: tuple[str, ...], step: str | None, as_json: bool) -> None:
+def manifests(lab: str, overrides: tuple[str, ...], step: str | None, cluster: str | None, as_json: bool) -> None:
     """Print a lab description's Kubernetes manifests, for kubectl apply -f -."""
     from bgplab.errors import InputError
     from bgplab.spec.loading import load_lab
-    from bgplab.spec.manifests import by_step, render_yaml
+    from bgplab.spec.manifests import by_cluster, render_yaml
 
     spec = load_lab(lab, overrides_of(overrides))
-    groups = by_step(spec, spec.cluster)
-    if step and step not in groups:
-        raise InputError("--step", f"{step!r} applies no manifests", "", f"name one of {', '.join(groups)}")
-    chosen = [item for id, items in groups.items() if step in (None, id) for item in items]
+    clusters = by_cluster(spec)
+    if cluster and cluster not in clusters:
+        raise InputError("--cluster", f"there is no cluster {cluster!r}", "", f"name one of {', '.join(clusters)}")
+    steps = next(iter(clusters.values()))
+    if step and step not in steps:
+        raise InputError("--step", f"{step!r} applies no manifests", "", f"name one of {', '.join(steps)}")
+    chosen = {
+        name: [item for id, items in groups.items() if step in (None, id) for item in items]
+        for name, groups in clusters.items()
+        if cluster in (None, name)
+    }
     if as_json:
-        print_json(chosen)
-    else:
-        click.echo(render_yaml(chosen), nl=False)
+        print_json([item for items in chosen.values() for item in items])
+        return
+    for name, items in chosen.items():
+        if len(chosen) > 1:
+            click.echo(f"# cluster {name}")
+        click.echo(render_yaml(items), nl=False)
 
 
 @click.command()

@@ -16,7 +16,7 @@ from bgplab.cli.output import print_json, progress
 @json_option
 def up(lab: str, overrides: tuple[str, ...], name: str | None, as_json: bool) -> None:
     """Bring a lab up and leave it standing. Repeatable: one that stands already is left as it is."""
-    from bgplab.backends.embedded import launch
+    from bgplab.backends.registry import backend
     from bgplab.lab import directory as labs
     from bgplab.spec.loading import load_lab
 
@@ -24,16 +24,18 @@ def up(lab: str, overrides: tuple[str, ...], name: str | None, as_json: bool) ->
     name = labs.check_name(name or spec.name)
     say = progress()
     with labs.lab_lock(name, f"bgp-lab up (pid {_pid()})", patience_seconds=30, say=say):
-        started = launch.up(spec, name, holder="bgp-lab up", say=say)
-        with started.lease:
-            started.lease.keep()
-    record = started.record
+        standing = backend("embedded", {}).up(spec, name, holder="bgp-lab up", say=say)
+        standing.keep()
+        standing.release()
+    record = labs.require_record(name)
     if as_json:
-        print_json(_facts(record) | {"already": started.already})
+        print_json(_facts(record) | {"already": standing.already})
         return
-    say(f"lab {name} {'stood already' if started.already else 'stands'}: {', '.join(record.hosts)}")
+    say(f"lab {name} {'stood already' if standing.already else 'stands'}: {', '.join(record.hosts)}")
     click.echo(f"type the guide in:   bgp-lab shell --name {name}")
     click.echo(f"a host's shell:      bgp-lab ssh --name {name} {record.hosts[0]}")
+    if len(record.contexts) > 1:
+        click.echo(f"a cluster's API:     kubectl --context {next(iter(record.contexts.values()))}  (in that shell)")
     click.echo(f"take it down:        bgp-lab down --name {name}")
 
 
@@ -42,14 +44,12 @@ def up(lab: str, overrides: tuple[str, ...], name: str | None, as_json: bool) ->
 @click.option("--all", "everything", is_flag=True, help="Every lab of this machine.")
 @json_option
 def down(name: str | None, everything: bool, as_json: bool) -> None:
-    """Take a lab down. One that does not stand is fine."""
-    from bgplab.backends.embedded import launch
-    from bgplab.lab import directory as labs
+    """Take a lab down: the named one, or the only one that stands. One that does not stand is fine."""
+    from bgplab.backends.registry import take_down
 
     if everything and name:
         raise click.UsageError("--all and --name exclude each other")
-    names = [record.name for record in labs.standing_labs()] if everything else [name or "guide"]
-    ended = {one: launch.down(labs.check_name(one)) for one in names}
+    ended = {one: take_down(one) for one in _meant(name, everything)}
     if as_json:
         print_json({"down": [one for one, stood in ended.items() if stood]})
         return
@@ -57,6 +57,24 @@ def down(name: str | None, everything: bool, as_json: bool) -> None:
         click.echo(f"lab {one} {'is down' if stood else 'did not stand'}")
     if not ended:
         click.echo("no lab stands")
+
+
+def _meant(name: str | None, everything: bool) -> list[str]:
+    """Names of the labs to take down. Raises InputError when it is not clear which one is meant."""
+    from bgplab.errors import InputError
+    from bgplab.lab import directory as labs
+
+    if name:
+        return [labs.check_name(name)]
+    standing = [record.name for record in labs.standing_labs()]
+    if len(standing) > 1 and not everything:
+        raise InputError(
+            "--name",
+            f"is missing, and {len(standing)} labs stand: {', '.join(standing)}",
+            "without a name only one that stands alone is taken down",
+            f"name one (bgp-lab down --name {standing[0]}), or take them all down: bgp-lab down --all",
+        )
+    return standing
 
 
 @click.command("list")

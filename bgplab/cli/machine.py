@@ -12,9 +12,9 @@ from bgplab.cli.output import print_json, progress
 @json_option
 def doctor(as_json: bool) -> int:
     """Say what this machine lacks, and how to get it. Exit status 3 when something is missing."""
-    from bgplab.backends.embedded.doctor import examine
+    from bgplab.backends.registry import examine_machine
 
-    findings = examine()
+    findings = examine_machine()
     if as_json:
         print_json([{"what": one.what, "fine": one.fine, "needed": one.needed, "do": one.do} for one in findings])
     else:
@@ -32,9 +32,9 @@ def doctor(as_json: bool) -> int:
 @json_option
 def setup(as_json: bool) -> None:
     """Fetch what lab hosts need (Debian packages, about 60 MB) into the cache. Installs nothing; repeatable."""
-    from bgplab.backends.embedded.hosts.userland import fetch_userland
+    from bgplab.backends.registry import fetch_hosts_userland
 
-    directory = fetch_userland(progress())
+    directory = fetch_hosts_userland(progress())
     if as_json:
         print_json({"userland": str(directory)})
     else:
@@ -49,11 +49,11 @@ def version(as_json: bool) -> None:
     from importlib.metadata import version as installed
 
     from bgplab import __version__
-    from bgplab.backends.embedded.hosts.userland import package_versions
+    from bgplab.backends.registry import hosts_package_versions
 
     names = ("prefect", "kubernetes", "fabric", "asyncssh", "pandas", "plotly")
     facts = {"bgp-lab": __version__, "python": platform.python_version(), "kernel": platform.release()}
-    facts |= {name: installed(name) for name in names} | package_versions()
+    facts |= {name: installed(name) for name in names} | dict(hosts_package_versions())
     if as_json:
         print_json(facts)
     else:

@@ -24,6 +24,7 @@ COMMANDS = {
     "kubeconfig": ("access", "Print the path of a lab's kubeconfig (--print: its content)."),
     "probe": ("probe", "Open connections to a URL and record each one."),
     "report": ("report", "Show where a run's report is, or compare two runs."),
+    "mesh": ("mesh", "Say how the clusters of a standing mesh are connected."),
     "explain": ("knowledge", "Say what an observation is, why it matters, and how to see it by hand."),
     "manifests": ("knowledge", "Print a lab description's Kubernetes manifests."),
     "schema": ("knowledge", "Print the JSON Schema of lab descriptions."),

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 from click.shell_completion import CompletionItem
+
+from bgplab.cli.flows import FLOWS
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -33,6 +36,18 @@ class LabDescription(click.ParamType):
 
         shipped = [CompletionItem(name) for name in shipped_labs() if name.startswith(incomplete)]
         return shipped or [CompletionItem(incomplete, type="file")]
+
+
+class StepId(click.ParamType):
+    """A step or check of a guide: `G14`, and what people type for it: `g14`, `14`, `4` for `G04` (of a mesh `M04`)."""
+
+    name = "step"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The id in its written form; what has no such form is passed on, to be refused by who knows the ids."""
+        typed = re.fullmatch(r"([A-Za-z]?)(\d{1,2})", value.strip())
+        flow = FLOWS.get(ctx.params.get("flow", "") if ctx else "")
+        return f"{typed[1].upper() or (flow.letter if flow else 'G')}{int(typed[2]):02}" if typed else value
 
 
 class HostName(click.ParamType):
@@ -63,6 +78,12 @@ def lab_option(command: Command) -> Command:
     )
     many = "Override a field of the description, e.g. --set load_test.requests=500 (repeatable)."
     return click.option("--set", "overrides", multiple=True, metavar="FIELD=VALUE", help=many)(decorated)
+
+
+def unless_said(option: str, value: str, otherwise: str) -> str:
+    """An option's value, or `otherwise` when the user gave none."""
+    source = click.get_current_context().get_parameter_source(option)
+    return otherwise if source is click.core.ParameterSource.DEFAULT else value
 
 
 def overrides_of(pairs: tuple[str, ...]) -> dict[str, str]:

@@ -2,28 +2,53 @@
 
 from __future__ import annotations
 
+import atexit
+import contextlib
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from bgplab.cli.options import backend_option, backend_options, json_option, lab_option, overrides_of
+from bgplab.cli.flow_parameters import own_parameters
+from bgplab.cli.flows import FLOWS, FlowChoice
+from bgplab.cli.options import (
+    StepId,
+    backend_option,
+    backend_options,
+    json_option,
+    lab_option,
+    overrides_of,
+    unless_said,
+)
 from bgplab.cli.output import print_json, progress
 
 if TYPE_CHECKING:
     from bgplab.results.record import Run
 
+SERVER_START_SECONDS = 120.0
+
 
 @click.command()
-@click.argument("flow", type=click.Choice(["bgp-lab"]), default="bgp-lab", required=False)
+@click.argument("flow", type=click.Choice(list(FLOWS)), default="bgp-lab", required=False, is_eager=True)
 @lab_option
 @click.option(
     "--nodes", type=click.IntRange(1, 1000), help="Number of nodes, for descriptions that count them (scale)."
 )
 @click.option("--name", "-n", default=None, help="The lab's name (default: the description's).")
-@click.option("--until", default="G30", show_default=True, metavar="STEP", help="Stop after this step, e.g. G14.")
+@click.option(
+    "--until",
+    type=StepId(),
+    default=None,
+    metavar="STEP",
+    help="Stop after this step, e.g. G14 (default: the flow's last).",
+)
+@click.option("--event", "events", multiple=True, help="failover: only this event, e.g. link-down (repeatable).")
+@click.option(
+    "--parameter", "more", multiple=True, metavar="NAME=VALUE", help="Another of the flow's own, e.g. rate=50."
+)
 @click.option("--keep", is_flag=True, help="Leave the lab standing; a later run goes on from there.")
 @click.option("--dry-run", is_flag=True, help="Print the commands of every step; no lab is touched.")
 @backend_option
@@ -32,17 +57,22 @@ if TYPE_CHECKING:
 def run(flow: str, lab: str, overrides: tuple[str, ...], nodes: int | None, **options: Any) -> int:
     """Walk the guide as a flow: bring the lab up, judge every observation, write a report.
 
-    Run on a lab that stands it goes on from there; what is so already is left as it is.
+    FLOW is bgp-lab (G01 to G30, lab guide), cluster-mesh (M01 to M15, lab mesh) or failover (events under traffic, E01
+    to E16, lab guide). Run on a lab that stands it goes on
+    from there; what is so already is left as it is.
     """
     from bgplab.spec.loading import NODE_COUNT, load_lab
 
+    choice = FLOWS[flow]
+    lab, options["until"] = unless_said("lab", lab, choice.lab), options["until"] or choice.last
     given = overrides_of(overrides) | ({NODE_COUNT: str(nodes)} if nodes else {})
     spec = load_lab(lab, given)  # wrong input ends here, before anything is started
-    _refuse_unknown_step(options["until"])
+    choice.part.refuse_unfit(spec)
+    _refuse_unknown_step(options["until"], choice)
     if options["dry_run"]:
-        return _dry_run(spec, options["until"], options["as_json"])
+        return _dry_run(spec, options["until"], options["as_json"], choice)
+    own = own_parameters(choice, options["events"], options["more"])
     say = progress()
-    prepare_prefect(say)
     from bgplab.results.directory import new_run_id
 
     run_id = new_run_id()
@@ -56,62 +86,77 @@ def run(flow: str, lab: str, overrides: tuple[str, ...], nodes: int | None, **op
         "backend": options["backend"],
         "backend_options": backend_options(options),
         "run_id": run_id,
-    }
-    directory = run_flow(parameters, say)
+    } | own
+    prefect_for_a_run(say)
+    from tasks.flow_parameters import refuse_unfit_parameters
+
+    refuse_unfit_parameters(choice.flow, parameters)
+    directory = run_flow(parameters, say, choice)
     from bgplab.results.directory import load_run
 
     return show(load_run(directory), directory, as_json=options["as_json"])
 
 
-def _refuse_unknown_step(until: str) -> None:
-    from bgplab.checks.all import all_checks
+def _refuse_unknown_step(until: str, choice: FlowChoice) -> None:
     from bgplab.errors import InputError
 
-    if until not in all_checks():
-        raise InputError("--until", f"there is no step {until!r}", "", "name one of G01 … G30")
+    if until not in choice.part.course.checks():
+        where = f"name one of {choice.part.first} … {choice.last}"
+        raise InputError("--until", f"there is no step {until!r}", "", where)
 
 
-def _dry_run(spec: Any, until: str, as_json: bool) -> int:
+def _dry_run(spec: Any, until: str, as_json: bool, choice: FlowChoice) -> int:
     from bgplab.checks.stages import reached
-    from bgplab.steps.all import STEPS, dry_run
 
-    plans = {id: commands for id, commands in dry_run(spec).items() if reached(until, id)}
+    steps = {id: step for id, step in choice.part.steps.items() if reached(until, id)}
+    plans = {id: step.plan(spec) for id, step in steps.items()}
     if as_json:
-        print_json({"steps": [{"id": id, "title": STEPS[id].title, "commands": plans[id]} for id in plans]})
+        print_json({"steps": [{"id": id, "title": steps[id].title, "commands": plans[id]} for id in plans]})
         return 0
     for id, commands in plans.items():
-        click.secho(f"# {id}  {STEPS[id].title}", bold=True)
+        click.secho(f"# {id}  {steps[id].title}", bold=True)
         click.echo("\n".join(commands) + "\n")
     return 0
 
 
-def prepare_prefect(say: Any) -> None:
-    """Settings before Prefect is imported: no calls home, patience for a first start, and a home of our own unless the
-    user has one, so that a developer's Prefect database is never migrated by a lab run."""
+def prefect_for_a_run(say: Any) -> None:
+    """A Prefect server for the flow: the one that the environment or a profile names, else one of this run's own.
+
+    Its own one starts while the flow is imported, and has a home of its own: a lab run never migrates a developer's
+    Prefect database. It ends with this process, however that ends; in good order after Prefect's client has sent its
+    last logs.
+    """
+    from bgplab.cli.serve import SETTINGS, named_server
     from bgplab.lab.directory import state_directory
 
-    os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
-    os.environ.setdefault("DO_NOT_TRACK", "1")
-    os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "120")
-    os.environ.setdefault("PREFECT_SERVER_LOGGING_LEVEL", "CRITICAL")
-    # the console shows the walk's own words; Prefect's log has the same ones
-    os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
-    if "PREFECT_API_URL" not in os.environ and not (Path.home() / ".prefect" / "profiles.toml").exists():
-        home = os.environ.setdefault("PREFECT_HOME", str(state_directory() / "prefect"))
-        Path(home).mkdir(parents=True, exist_ok=True, mode=0o700)
-        say("Prefect: a server of this run's own (set PREFECT_API_URL to use a standing one)")
+    quiet = {"PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL"}  # the console shows the walk's own words
+    os.environ.update({name: value for name, value in (SETTINGS | quiet).items() if name not in os.environ})
+    if named_server():
+        return
+    from tasks.prefect_server import OF_ONE_RUN, running_server
+
+    home = Path(os.environ.setdefault("PREFECT_HOME", str(state_directory() / "prefect")))
+    settings = OF_ONE_RUN | {"PREFECT_SERVER_LOGGING_LEVEL": "CRITICAL"}
+    closing = contextlib.ExitStack()
+    atexit.register(closing.close)  # before Prefect is imported: what was registered last is called first
+    server = closing.enter_context(running_server(0, home, settings, ends_by=signal.SIGKILL))
+    say("Prefect: starting a server of this run's own (set PREFECT_API_URL to use a standing one)")
+    os.environ["PREFECT_API_URL"] = server.address
+    import flows.bgp_lab  # noqa: F401 - takes as long as the server's start, on the other core
+
+    server.wait_healthy(SERVER_START_SECONDS)
+    say("Prefect: the server answers")
 
 
-def run_flow(parameters: dict[str, Any], say: Any) -> Path:
+def run_flow(parameters: dict[str, Any], say: Any, choice: FlowChoice) -> Path:
     """Call the flow in this process; the run directory it wrote. Raises what ended it before there was one."""
     from bgplab.errors import BgpLabError, LabError
-    from flows.bgp_lab import FLOW, bgp_lab
     from tasks.records import results_directory
     from tasks.telling import listening
 
     with listening(say):
-        state = bgp_lab(**parameters, return_state=True)
-    directory = results_directory() / FLOW / parameters["name"] / parameters["run_id"]
+        state = choice.flow(**parameters, return_state=True)
+    directory = results_directory() / choice.flow.name / parameters["name"] / parameters["run_id"]
     if directory.is_dir():
         return directory
     fault = state.result(raise_on_failure=False)

@@ -93,6 +93,11 @@ class Host:
         return self._holder.pid
 
     @property
+    def as_its_user(self) -> list[str]:
+        """Only its user namespace, with this machine's own mounts: hosts that are wired share one."""
+        return ["nsenter", "--target", str(self.holder_pid), "--user", "--preserve-credentials", "--"]
+
+    @property
     def enter(self) -> list[str]:
         user = [] if os.getuid() == 0 else ["--user", "--preserve-credentials"]
         return ["nsenter", "--target", str(self.holder_pid), "--net", "--mount", *user, "--"]
@@ -147,7 +152,7 @@ class Wire:
     def __init__(self, userland: Path) -> None:
         self.router = Host("router", userland)
         self.nodes = {
-            name: Host(name, userland, [] if os.getuid() == 0 else self.router.enter) for name in self.addresses
+            name: Host(name, userland, [] if os.getuid() == 0 else self.router.as_its_user) for name in self.addresses
         }
         ip = ["/usr/sbin/ip"]
         self.router.run([*ip, "link", "add", "br0", "up", "type", "bridge"])

@@ -7,9 +7,11 @@ import os
 import ssl
 import subprocess
 import sys
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +102,57 @@ def test_the_dry_run_prints_every_steps_commands_and_touches_nothing() -> None:
     steps = json.loads(done.stdout)["steps"]
     assert [step["id"] for step in steps] == ["G03", "G07", "G08", "G09", "G10", "G11"]
     assert any("kubectl label nodes k8s-ctr" in command for command in steps[4]["commands"])
+
+
+@pytest.mark.parametrize("typed", ["g11", "11", "G11"])
+def test_a_step_is_understood_however_it_is_typed(typed: str) -> None:
+    steps = json.loads(bgp_lab("run", "--dry-run", "--json", "--until", typed).stdout)["steps"]
+    assert steps[-1]["id"] == "G11"
+
+
+@pytest.mark.parametrize("typed", ["G31", "g0", "14x", "-3", "VIP"])
+def test_a_step_that_there_is_not_is_refused_as_it_was_meant(typed: str) -> None:
+    done = bgp_lab("run", "--dry-run", f"--until={typed}")
+    assert done.returncode == 2 and "there is no step" in done.stderr
+
+
+def test_checks_and_explanations_are_found_however_they_are_typed() -> None:
+    assert bgp_lab("explain", "g4", "14").stdout == bgp_lab("explain", "G04", "G14").stdout
+    assert "no lab 'nowhere' stands" in bgp_lab("check", "g4", "--name", "nowhere").stderr
+
+
+def test_down_without_a_name_means_the_only_lab_that_stands(tmp_path: Path) -> None:
+    state = {"BGPLAB_STATE": str(tmp_path)}
+    assert bgp_lab("down", **state).stdout == "no lab stands\n"
+    with record_of_a_lab(tmp_path, "one"):
+        assert json.loads(bgp_lab("down", "--json", **state).stdout) == {"down": ["one"]}
+    assert json.loads(bgp_lab("list", "--json", **state).stdout) == []
+
+
+def test_down_without_a_name_is_refused_when_several_labs_stand(tmp_path: Path) -> None:
+    state = {"BGPLAB_STATE": str(tmp_path)}
+    with record_of_a_lab(tmp_path, "one"), record_of_a_lab(tmp_path, "two"):
+        done = bgp_lab("down", **state)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert "2 labs stand: one, two" in done.stderr and "bgp-lab down --all" in done.stderr
+        assert len(json.loads(bgp_lab("list", "--json", **state).stdout)) == 2
+        assert json.loads(bgp_lab("down", "--all", "--json", **state).stdout) == {"down": ["one", "two"]}
+
+
+@contextmanager
+def record_of_a_lab(state: Path, name: str) -> Iterator[None]:
+    """What `list` and `down` know a lab by: its record, and a process that is its PID 1."""
+    process = subprocess.Popen(["sleep", "600"], start_new_session=True)
+    started = labs.start_time_of(process.pid)
+    assert started is not None
+    directory = state / "labs" / name
+    directory.mkdir(parents=True)
+    labs.write_record(directory, labs.LabRecord(name, "embedded", process.pid, started, (), {}, {}, {}, time.time()))
+    try:
+        yield
+    finally:
+        process.kill()
+        process.wait()
 
 
 def test_the_schema_is_json_schema() -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -16,6 +19,7 @@ class MachineState:
     listening: frozenset[str]
     routes: frozenset[str]
     sysctls: frozenset[tuple[str, str]]
+    rules: frozenset[str]
 
     @classmethod
     def now(cls) -> MachineState:
@@ -26,12 +30,19 @@ class MachineState:
             frozenset(_listening()),
             frozenset(Path("/proc/net/route").read_text().splitlines()),
             frozenset((name, _sysctl(name)) for name in ("fib_multipath_hash_policy", "ip_forward")),
+            frozenset(_nft_rules()),
         )
 
     def left_by(self, before: MachineState) -> dict[str, list[object]]:
         """What is there now and was not before, by kind; empty when nothing is left."""
         news = {one.name: sorted(getattr(self, one.name) - getattr(before, one.name)) for one in fields(self)}
         return {name: found for name, found in news.items() if found}
+
+
+def _nft_rules() -> list[str]:
+    """Tables and rules of this machine's own network namespace; none where there is no nft, or no right to look."""
+    nft = shutil.which("nft", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
+    return subprocess.run([nft, "list", "ruleset"], capture_output=True, text=True).stdout.splitlines() if nft else []
 
 
 def _lab_processes() -> list[str]:

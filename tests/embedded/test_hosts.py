@@ -66,7 +66,9 @@ def test_scp_writes_into_the_host_only(lab: Lab, tmp_path: Path) -> None:
     assert not Path("/etc/bgp-lab-scp").exists()
 
 
-def test_openssh_gives_a_terminal_on_the_host(lab: Lab) -> None:
+@pytest.mark.parametrize("term", ["xterm", ""])
+def test_openssh_gives_a_terminal_on_the_host(lab: Lab, term: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", term)
     config = labs.lab_directory(lab.name) / "ssh_config"
     done = subprocess.run(
         ["ssh", "-tt", "-F", config, "router", "tty; hostname"],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -13,7 +14,7 @@ import pytest
 
 from bgplab.backends.embedded import launch
 from bgplab.backends.inventory.backend import InventoryBackend
-from bgplab.errors import InputError
+from bgplab.errors import InputError, LabError
 from bgplab.lab import directory as labs
 from bgplab.spec.model import LabSpec
 from tasks.walk import Walk, passed
@@ -21,7 +22,6 @@ from tasks.walk import Walk, passed
 pytestmark = [pytest.mark.lab, pytest.mark.xdist_group("inventory")]
 
 
-@pytest.mark.slow
 def test_the_whole_guide_holds_through_an_inventory(bring_up: Callable[..., launch.Started], guide: LabSpec) -> None:
     access = labs.access_to(bring_up(guide).record)
     inventory = InventoryBackend(str(access.ssh_config), str(access.kubeconfig))
@@ -29,11 +29,20 @@ def test_the_whole_guide_holds_through_an_inventory(bring_up: Callable[..., laun
     walk.provision("test")
     walk.judge("G01")
     for step in ("G03", "G07", "G08", "G09", "G10", "G11", "G15", "G18", "G19", "G21", "G24", "G26", "G28"):
-        walk.do(step)
+        done(walk, step)
         walk.judge(step)
     assert {one.id: one.reason for one in walk.checks if one.verdict.value != "holds"} == {}
     assert passed(walk.checks, "G30") and len(walk.checks) == 30
     assert walk.leave(keep=False) == "lab inventory-walk stands as before"
+
+
+def done(walk: Walk, step: str) -> None:
+    """A step, tried again when the world was late, as tasks do: on a busy machine a host may answer after its time."""
+    for _ in range(2):
+        with contextlib.suppress(LabError):
+            walk.do(step)
+            return
+    walk.do(step)
 
 
 def test_a_second_walk_on_the_standing_lab_changes_nothing(

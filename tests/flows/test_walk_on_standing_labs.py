@@ -71,7 +71,16 @@ def test_a_lab_that_is_not_ours_is_left_as_it_was(judged: list[Sequence[str]]) -
     walk = walk_on(standing)
     walk.provision("test")
     assert walk.leave(keep=False) == "lab px-unit stands as before"
-    assert standing.asked == []
+    assert standing.asked == ["release"]
+
+
+def test_a_lab_that_is_ours_is_taken_down_or_kept_as_asked(judged: list[Sequence[str]]) -> None:
+    for keep, asked in ((False, ["down"]), (True, ["keep", "release"])):
+        standing = Standing(ours=True)
+        walk = walk_on(standing)
+        walk.provision("test")
+        walk.leave(keep=keep)
+        assert standing.asked == asked
 
 
 def test_its_stage_is_read_from_the_world(judged: list[Sequence[str]]) -> None:

@@ -6,6 +6,13 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
+LINES = (
+    "2026-01-01T00:00:01.000000000Z one\n",
+    "2026-01-01T00:00:02.500000000Z two\n",
+    "2100-01-01T00:00:00.000000000Z three\n",
+)
+MORE = "2100-01-01T00:00:01.000000000Z and more\n"
+
 
 class FakeRuntime:
     """`logs` yields three lines, and follows with more until somebody calls `more.set`."""
@@ -52,10 +59,11 @@ class FakeRuntime:
     async def logs(
         self, namespace: str, pod: str, container: str | None, *, follow: bool, tail: int | None
     ) -> AsyncIterator[bytes]:
-        lines = [b"one\n", b"two\n", b"three\n"]
+        lines = [line.encode() for line in LINES]
         for line in lines[len(lines) - tail :] if tail is not None else lines:
             yield line
         if follow:
             self.more = asyncio.Event()
             await self.more.wait()
-            yield b"and more\n"
+            for piece in (MORE[:9], MORE[9:]):  # a line may come in pieces
+                yield piece.encode()

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from kube_api import Api, eventually
 from kube_manifests import PODS, pod
+from kube_runtime import LINES
 from kube_world import Kubectl, Running
 from kubernetes import client, config
 from kubernetes.stream import stream
@@ -137,7 +138,39 @@ def test_logs_of_a_container_that_waits_say_what_for(kubectl: Kubectl, web: Api)
     assert 'container "main" in pod "web" is waiting to start: ErrImagePull' in failed
 
 
-@pytest.mark.parametrize("asked", ["sinceSeconds=5", "timestamps=true", "previous=true"])
-def test_what_logs_cannot_answer_is_refused(web: Api, asked: str) -> None:
+def test_logs_come_with_the_time_of_each_line(kubectl: Kubectl, web: Api) -> None:
+    assert kubectl("logs", "web", "--timestamps").out == "".join(LINES)
+
+
+@pytest.mark.parametrize(
+    ("since", "expected"),
+    [
+        ("--since=1s", "three\n"),
+        ("--since=876000h", "one\ntwo\nthree\n"),
+        ("--since-time=2026-01-01T00:00:02Z", "two\nthree\n"),
+        ("--since-time=2026-01-01T01:00:02.5+01:00", "two\nthree\n"),
+        ("--since-time=2101-01-01T00:00:00Z", ""),
+    ],
+)
+def test_logs_begin_at_a_time_that_is_asked_for(kubectl: Kubectl, web: Api, since: str, expected: str) -> None:
+    assert kubectl("logs", "web", since).out == expected
+
+
+def test_the_last_lines_are_counted_before_the_time_is_looked_at(kubectl: Kubectl, web: Api) -> None:
+    assert kubectl("logs", "web", "--tail=2", "--since=1s").out == "three\n"
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ("previous=true", "previous is not supported"),
+        ("sinceSeconds=0", "must be greater than or equal to 1"),
+        ("sinceSeconds=-5", "sinceSeconds: Invalid value"),
+        ("sinceTime=yesterday", "must be a time of RFC 3339"),
+        ("sinceTime=2026-01-01T00:00:00", "must be a time of RFC 3339"),
+        ("sinceTime=2026-01-01T00:00:00Z&sinceSeconds=5", "at most one of"),
+    ],
+)
+def test_what_logs_cannot_answer_is_refused(web: Api, asked: str, said: str) -> None:
     reply = web.get(f"{PODS}/web/log?{asked}")
-    assert (reply.code, "is not supported" in reply.body["message"]) == (400, True)
+    assert reply.code == 400 and said in reply.body["message"]

@@ -11,15 +11,14 @@ from bgplab.spec.model import LabSpec
 
 
 class EmbeddedLab:
-    """One embedded lab, owned through its lease."""
-
-    ours = True
+    """One embedded lab, owned through its lease. One that somebody keeps is not the caller's to take down."""
 
     def __init__(self, started: launch.Started) -> None:
         self._name = started.record.name
         self._lease = started.lease
         self.access = labs.access_to(started.record)
         self.already = started.already
+        self.ours = not (started.already and self._lease.lab_is_kept())
 
     def keep(self) -> None:
         self._lease.keep()

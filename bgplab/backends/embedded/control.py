@@ -61,8 +61,9 @@ class Lease:
         """The lab shall stand on after this lease."""
         ask(self._connection, {"op": "keep"})
 
-    def unkeep(self) -> None:
-        ask(self._connection, {"op": "unkeep"})
+    def lab_is_kept(self) -> bool:
+        """Whether somebody has said that the lab shall stand on."""
+        return bool(ask(self._connection, {"op": "state"})["kept"])
 
     def release(self) -> None:
         self._connection.close()

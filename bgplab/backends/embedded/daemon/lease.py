@@ -54,13 +54,6 @@ class Leases:
         with self._changed:
             self._kept, self._unowned_since = True, None
 
-    def unkeep(self, grace_seconds: float | None) -> None:
-        """The lab belongs to its lease holders again (a flow that tears down what it found)."""
-        with self._changed:
-            self._kept = False
-            if grace_seconds is not None:
-                self._grace = grace_seconds
-
     def state(self) -> dict[str, object]:
         with self._changed:
             return {"holders": list(self._holders), "kept": self._kept}
@@ -131,10 +124,6 @@ class ControlServer:
     def _answer(self, connection: socket.socket, request: dict[str, object]) -> None:
         if request["op"] == "keep":
             self._leases.keep()
-            self._reply(connection, {"ok": True})
-        elif request["op"] == "unkeep":
-            grace = request.get("grace")
-            self._leases.unkeep(float(grace) if isinstance(grace, int | float) else None)
             self._reply(connection, {"ok": True})
         elif request["op"] == "state":
             self._reply(connection, {"ok": True, **self._leases.state()})

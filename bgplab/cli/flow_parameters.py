@@ -1,0 +1,40 @@
+"""Parameters that only some flows have: `--event link-down`, `--parameter rate=50`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from bgplab.cli.flows import FlowChoice
+from bgplab.errors import InputError
+
+
+def own_parameters(choice: FlowChoice, events: Sequence[str], more: Sequence[str]) -> dict[str, Any]:
+    """What was typed, as the flow takes it. Raises InputError for events that this flow does not make."""
+    parameters = dict(_read(text) for text in more)
+    if events:
+        parameters["events"] = list(_known(choice, events))
+    return parameters
+
+
+def _known(choice: FlowChoice, events: Sequence[str]) -> Sequence[str]:
+    from bgplab.steps.failover import EVENT_STEPS
+
+    made = {name: id for name, id in EVENT_STEPS.items() if id in choice.part.steps}
+    if not made:
+        raise InputError("--event", "this flow makes no events", "", "run flow failover: bgp-lab run failover")
+    if unknown := [event for event in events if event not in made]:
+        raise InputError("--event", f"{', '.join(unknown)} is no event", "", f"name one of {', '.join(made)}")
+    return events
+
+
+def _read(text: str) -> tuple[str, Any]:
+    """`rate=50` → ("rate", 50); what is no JSON is text."""
+    name, equals, value = text.partition("=")
+    if not name or not equals:
+        raise InputError("--parameter", f"{text!r} is not NAME=VALUE", "", "write for example rate=50")
+    try:
+        return name, json.loads(value)
+    except ValueError:
+        return name, value
