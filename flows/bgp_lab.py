@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from typing import Annotated, Any, Literal
 
 from prefect import flow
@@ -11,10 +10,10 @@ from prefect.states import State
 from pydantic import Field
 
 from bgplab.backends.registry import backend as backend_named
-from bgplab.results.directory import new_run_id
 from bgplab.spec.loading import load_lab
 from tasks import guide
-from tasks.reporting import followed, verdict_as_state, write_report
+from tasks.records import again_running
+from tasks.reporting import followed, walked
 from tasks.telling import tell
 from tasks.walk import Walk
 
@@ -67,24 +66,11 @@ def bgp_lab(
     parameters = {"lab": lab, "until": until, "keep": keep, "overrides": overrides, "backend": backend}
     spec = load_lab(lab, overrides)
     walk = Walk(spec, name or spec.name, backend_named(backend, backend_options), until=until, say=tell)
-    run_id = run_id or new_run_id()
-    try:
-        try:
-            guide.provision(walk, holder=f"flow run {flow_run.name or run_id}")
-            for chapter in followed(CHAPTERS, FLOW, walk.name):
-                chapter(walk)
-        except Exception as fault:  # whatever it was, the evidence so far is written before the lab goes
-            walk.give_up(fault)
-        written = write_report(walk, FLOW, run_id, parameters, again(parameters, walk.name))
-    finally:
-        tell(walk.leave(keep=keep))
-    return verdict_as_state(written)
 
+    def go() -> None:
+        guide.provision(walk, holder=f"flow run {flow_run.name}")
+        for chapter in followed(CHAPTERS, FLOW, walk.name):
+            chapter(walk)
 
-def again(parameters: dict[str, Any], name: str) -> str:
-    """The command that does the same run once more."""
-    words = ["bgp-lab", "run", "--lab", parameters["lab"], "--name", name]
-    words += [word for key, value in parameters["overrides"].items() for word in ("--set", f"{key}={value}")]
-    if parameters["until"] != LAST:
-        words += ["--until", parameters["until"]]
-    return shlex.join(words + (["--keep"] if parameters["keep"] else []))
+    again = again_running(FLOW, walk.name, parameters, LAST)
+    return walked(walk, FLOW, go, run_id=run_id, parameters=parameters, again=again)

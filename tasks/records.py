@@ -79,6 +79,8 @@ def run_of(walk: Walk, flow: str, run_id: str, parameters: Mapping[str, Any], ag
         checks=tuple(walk.checks),
         steps=tuple(walk.steps),
         load_tests=tuple(walk.context.load_tests),
+        convergence=tuple(walk.context.convergence),
+        truth_table=tuple(walk.context.truth_table),
         timeline=tuple(walk.timeline),
         topology=topology,
         parameters=dict(parameters),
@@ -88,6 +90,15 @@ def run_of(walk: Walk, flow: str, run_id: str, parameters: Mapping[str, Any], ag
         again=again,
         error=walk.error,
     )
+
+
+def again_running(flow: str, name: str, parameters: Mapping[str, Any], last: str, *further: str) -> str:
+    """The command that does the same run once more. last: the flow's last step. further: words that only it knows."""
+    words = ["bgp-lab", "run", flow, "--lab", parameters["lab"], "--name", name]
+    words += [word for key, value in parameters["overrides"].items() for word in ("--set", f"{key}={value}")]
+    if parameters["until"] != last:
+        words += ["--until", parameters["until"]]
+    return shlex.join([*words, *further] + (["--keep"] if parameters["keep"] else []))
 
 
 def again_checking(name: str, backend: str, options: Mapping[str, Any], ids: Sequence[str] = ()) -> str:

@@ -22,8 +22,10 @@ from prefect.events import emit_event
 from prefect.states import Completed, Failed, State
 
 from bgplab.checks.finding import Verdict
+from bgplab.results.directory import new_run_id
 from bgplab.results.markdown import markdown_summary
 from tasks.records import Written, results_directory, run_of, write_run
+from tasks.telling import tell
 from tasks.walk import Walk
 
 DRIFT = "bgp-lab.drift"
@@ -40,6 +42,25 @@ def write_report(walk: Walk, flow: str, run_id: str, parameters: Mapping[str, An
     _publish(written, results)
     walk.say(f"report: {written.report}")
     return written
+
+
+def walked(
+    walk: Walk, flow: str, go: Callable[[], None], *, run_id: str | None, parameters: Mapping[str, Any], again: str
+) -> State[dict[str, str]]:
+    """The walk itself (`go`), its report, and the lab let go of, whatever happens; the flow's state.
+
+    parameters: of the flow; `keep` says whether the lab stands on.
+    """
+    run_id = run_id or new_run_id()
+    try:
+        try:
+            go()
+        except Exception as fault:  # whatever it was, the evidence so far is written before the lab goes
+            walk.give_up(fault)
+        written = write_report(walk, flow, run_id, parameters, again)
+    finally:
+        tell(walk.leave(keep=parameters["keep"]))
+    return verdict_as_state(written)
 
 
 def followed(chapters: Iterable[Chapter], flow: str, lab: str) -> Iterator[Chapter]:

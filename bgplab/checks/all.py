@@ -6,7 +6,11 @@ from bgplab.checks import (
     base,
     bgp_resources,
     ecmp,
+    failover,
     load_balancer,
+    mesh_base,
+    mesh_failover,
+    mesh_service,
     peering,
     pod_routes,
     sample_app,
@@ -14,7 +18,8 @@ from bgplab.checks import (
 )
 from bgplab.checks.registry import CHECKS, Check
 
-CHAPTERS = (base, sample_app, peering, bgp_resources, pod_routes, load_balancer, traffic_policy, ecmp)
+CHAPTERS = (base, sample_app, peering, bgp_resources, pod_routes, load_balancer, traffic_policy, ecmp, failover)
+MESH_CHAPTERS = (mesh_base, mesh_service, mesh_failover)
 
 
 def all_checks(letter: str = "G") -> dict[str, Check]:

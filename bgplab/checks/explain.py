@@ -6,31 +6,45 @@ from ipaddress import IPv4Address
 
 from bgplab.checks.registry import Check
 from bgplab.spec import derived
-from bgplab.spec.model import LabSpec
+from bgplab.spec.model import ClusterSpec, LabSpec
 
 NODES_SHOWN = 3
 
 
 def by_hand(check: Check, spec: LabSpec, vip: IPv4Address | None = None) -> tuple[str, ...]:
-    """The commands a person would type, one line per router, and per node for the first few."""
-    app = spec.cluster.app
-    words = {
-        "app": app.name,
-        "client": app.client,
-        "namespace": app.namespace,
-        "label": spec.cluster.bgp.node_label,
-        "pods": spec.cluster.pod_cidr,
-        "vip": vip or derived.first_vip(spec.cluster.pool),
-    }
+    """The commands a person would type, one line per router or cluster, and per node for the first few.
+
+    `{app}`, `{client}` … are the first cluster's, except in a line that names the cluster's `{context}`.
+    """
+    first, nodes = spec.clusters[0], derived.all_nodes(spec)
+    contexts = " ".join(cluster.context_name for cluster in spec.clusters)
     lines = []
     for pattern in check.explanation.by_hand:
         hosts: list[str] = [""]
         if "{router}" in pattern:
             hosts = [router.name for router in spec.routers]
         elif "{node}" in pattern:
-            hosts = [node.name for node in spec.cluster.nodes[:NODES_SHOWN]]
-        lines += [pattern.format(**words, router=host, node=host) for host in hosts]
+            hosts = [node.name for node in nodes[:NODES_SHOWN]]
+        clusters = spec.clusters if "{context}" in pattern else (first,)
+        lines += [
+            pattern.format(**_words(cluster, vip), contexts=contexts, router=host, node=host)
+            for cluster in clusters
+            for host in hosts
+        ]
     return tuple(lines)
+
+
+def _words(cluster: ClusterSpec, vip: IPv4Address | None) -> dict[str, object]:
+    app = cluster.app
+    return {
+        "app": app.name,
+        "client": app.client,
+        "namespace": app.namespace,
+        "label": cluster.bgp.node_label,
+        "pods": cluster.pod_cidr,
+        "vip": vip or derived.first_vip(cluster.pool),
+        "context": cluster.context_name,
+    }
 
 
 def explain(check: Check, spec: LabSpec) -> str:

@@ -49,12 +49,12 @@ class Convergence:
         return None if end is None else (end - event_ns) / 1e9
 
 
-def convergence(probe: Probe, since_ns: int = 0) -> Convergence:
-    """Judge connections started at or after `since_ns`; what failed for reasons of the client's own is left out."""
+def convergence(probe: Probe, since_ns: int = 0, until_ns: int | None = None) -> Convergence:
+    """Judge connections started in this time (until_ns not included); failures of the client's own are left out."""
     rows = sorted(
         (start, error)
         for start, error in zip(probe.columns["start_ns"], probe.columns["error"], strict=True)
-        if start >= since_ns and error not in NOT_THE_NETWORKS
+        if start >= since_ns and (until_ns is None or start < until_ns) and error not in NOT_THE_NETWORKS
     )
     failures = [start for start, error in rows if error]
     last = failures[-1] if failures else None
