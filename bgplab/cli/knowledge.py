@@ -16,7 +16,8 @@ from bgplab.cli.output import print_json
 def explain(ids: tuple[str, ...], lab: str, overrides: tuple[str, ...], as_json: bool) -> None:
     """Say what an observation is, why it matters, and how to see it by hand. Without IDS: list them all.
 
-    M01 to M15 are those of a mesh, shown for the lab mesh; --lab with several clusters lists them.
+    M01 to M15 are those of a mesh, shown for the lab mesh; --lab with several clusters lists them. E01 to E16 are those
+    of flow failover.
     """
     from bgplab.checks.explain import by_hand
     from bgplab.checks.explain import explain as explained
@@ -24,10 +25,12 @@ def explain(ids: tuple[str, ...], lab: str, overrides: tuple[str, ...], as_json:
     from bgplab.spec.loading import load_lab
     from tasks.parts import part_for
 
-    if ids and all(id[0] == FLOWS["cluster-mesh"].letter for id in ids):
-        lab = unless_said("lab", lab, FLOWS["cluster-mesh"].lab)
-    spec = load_lab(lab, overrides_of(overrides))
-    known = part_for(spec).course.checks()
+    letters = {id[0] for id in ids}
+    flow = next((one for one in FLOWS.values() if letters == {one.letter}), None)
+    spec = load_lab(unless_said("lab", lab, flow.lab) if flow else lab, overrides_of(overrides))
+    part = flow.part if flow else part_for(spec)
+    part.refuse_unfit(spec)
+    known = part.course.checks()
     unknown = [id for id in ids if id not in known]
     if unknown:
         some = f"name some of {next(iter(known))} … {list(known)[-1]}"

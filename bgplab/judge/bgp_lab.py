@@ -24,12 +24,13 @@ from bgplab.spec.model import LabSpec
 LOAD_TESTS = ("G27", "G29")
 
 
-def _expectation(sight: Sight) -> Expected:
+def expectation(sight: Sight) -> Expected:
     """It follows the Service and its endpoints as they are now."""
     return Expected(sight.spec, sight.stage, sight.see(AppService).service, sight.see(Endpoints))
 
 
-def _by_hand(check: Check, spec: LabSpec, sight: Sight | None) -> tuple[str, ...]:
+def by_hand_now(check: Check, spec: LabSpec, sight: Sight | None) -> tuple[str, ...]:
+    """With the Service's own address once it has one."""
     try:
         vip = sight.expected.vip if sight else None
     except LabError:
@@ -57,9 +58,9 @@ BGP_LAB = Course(
     readers=READERS,
     slow=frozenset(SLOW),
     grounds=(AppService, Endpoints),
-    expectation=_expectation,
+    expectation=expectation,
     traces=TRACES,
-    by_hand=_by_hand,
+    by_hand=by_hand_now,
     topology=topology_of,
     versions=versions_of,
     judged=_keep_load_tests,

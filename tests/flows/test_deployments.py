@@ -82,7 +82,8 @@ def test_a_deployment_has_no_key_that_prefect_would_ignore(deployment: dict[str,
 
 def test_the_variants_that_the_readme_names_are_there() -> None:
     full = {f"{flow_of(one).name}/{one['name']}" for one in FILE["deployments"]}
-    assert full == {"bgp-lab/embedded", "bgp-lab/five-nodes", "bgp-lab/two-routers", "revalidate/standing"}
+    bgp_lab = {f"bgp-lab/{lab}" for lab in ("embedded", "five-nodes", "two-routers")}
+    assert full == bgp_lab | {"cluster-mesh/cluster-mesh", "failover/events", "revalidate/standing"}
 
 
 @each

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import product
+from itertools import pairwise, product
 
 import pytest
 
@@ -156,7 +156,7 @@ def test_the_truth_table_begins_with_all_up_and_scales_one_cluster_at_a_time() -
         states = truth_table(clusters)
         assert states[0] == State("absent", frozenset(clusters), True)
         assert len(set(states)) == len(states) == 8 * 2 ** len(clusters)
-        moves = [len(one.up ^ other.up) for one, other in zip(states, states[1:], strict=False)]
+        moves = [len(one.up ^ other.up) for one, other in pairwise(states)]
         assert max(moves) == 1
         assert sum(moves) == 2 ** len(clusters) - 1
 
