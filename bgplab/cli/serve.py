@@ -219,7 +219,8 @@ def _what_to_type(address: str, site: int) -> str:
         f"Prefect:  {interface}",
         f"reports:  http://{LOOPBACK}:{site}",
         "run it:   " + f"PREFECT_API_URL={address} prefect deployment run bgp-lab/embedded --watch",
-        "others:   bgp-lab/five-nodes, bgp-lab/two-routers, revalidate/standing",
+        "others:   bgp-lab/five-nodes, bgp-lab/two-routers, failover/events, cluster-mesh/cluster-mesh,",
+        "          revalidate/standing",
         "end it:   Ctrl-C",
     ]
     return "\n".join(lines)
