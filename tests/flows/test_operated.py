@@ -62,7 +62,8 @@ def test_a_standing_lab_that_broke_fails_its_revalidation_and_names_what_changed
         assert status == 1
         assert run["state"]["message"].startswith("G28 does not hold: router: live")
         assert "G29: holds → fails" in run["state"]["message"]
-        (event,) = served.ask("/events/filter", {"filter": {"event": {"name": ["bgp-lab.drift"]}}})["events"]
+        asked = {"filter": {"event": {"name": ["bgp-lab.drift"]}}}
+        (event,) = eventually(lambda: served.ask("/events/filter", asked)["events"], 30)  # the server keeps them later
         assert event["resource"]["prefect.resource.id"] == "bgp-lab.px-kept"
         assert any(change.startswith("G28: holds → fails") for change in event["payload"]["changes"])
         assert served.labs() == ["px-kept"]
