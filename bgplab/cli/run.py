@@ -58,8 +58,7 @@ def run(flow: str, lab: str, overrides: tuple[str, ...], nodes: int | None, **op
     """Walk the guide as a flow: bring the lab up, judge every observation, write a report.
 
     FLOW is bgp-lab (G01 to G30, lab guide), cluster-mesh (M01 to M15, lab mesh) or failover (events under traffic, E01
-    to E16, lab guide). Run on a lab that stands it goes on
-    from there; what is so already is left as it is.
+    to E16, lab guide). Run on a lab that stands it goes on from there; what is so already is left as it is.
     """
     from bgplab.spec.loading import NODE_COUNT, load_lab
 
@@ -87,7 +86,7 @@ def run(flow: str, lab: str, overrides: tuple[str, ...], nodes: int | None, **op
         "backend_options": backend_options(options),
         "run_id": run_id,
     } | own
-    prefect_for_a_run(say)
+    prefect_for_a_run(say, choice)
     from tasks.flow_parameters import refuse_unfit_parameters
 
     refuse_unfit_parameters(choice.flow, parameters)
@@ -119,7 +118,7 @@ def _dry_run(spec: Any, until: str, as_json: bool, choice: FlowChoice) -> int:
     return 0
 
 
-def prefect_for_a_run(say: Any) -> None:
+def prefect_for_a_run(say: Any, choice: FlowChoice) -> None:
     """A Prefect server for the flow: the one that the environment or a profile names, else one of this run's own.
 
     Its own one starts while the flow is imported, and has a home of its own: a lab run never migrates a developer's
@@ -142,8 +141,7 @@ def prefect_for_a_run(say: Any) -> None:
     server = closing.enter_context(running_server(0, home, settings, ends_by=signal.SIGKILL))
     say("Prefect: starting a server of this run's own (set PREFECT_API_URL to use a standing one)")
     os.environ["PREFECT_API_URL"] = server.address
-    import flows.bgp_lab  # noqa: F401 - takes as long as the server's start, on the other core
-
+    _ = choice.flow  # its import takes as long as the server's start, and goes on beside it on another core
     server.wait_healthy(SERVER_START_SECONDS)
     say("Prefect: the server answers")
 
