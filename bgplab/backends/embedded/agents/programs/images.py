@@ -95,12 +95,12 @@ def normalised(image: str) -> str | None:
     matched = _REFERENCE.fullmatch(image)
     if matched is None:
         return None
-    registry, path = matched["registry"] or "docker.io", matched["path"]
-    if registry in ("index.docker.io", "registry-1.docker.io"):
-        registry = "docker.io"
-    if registry == "docker.io" and "/" not in path:
+    host, path = matched["registry"] or "docker.io", matched["path"]
+    if host in ("index.docker.io", "registry-1.docker.io"):
+        host = "docker.io"
+    if host == "docker.io" and "/" not in path:
         path = f"library/{path}"
-    return f"{registry}/{path}"
+    return f"{host}/{path}"
 
 
 def known_images() -> Sequence[str]:

@@ -90,7 +90,7 @@ class Plain:
 
     def _fixed(self, path: str, accept: str) -> Response | None:
         """Everything that is not an object: health, version, discovery, OpenAPI."""
-        registry = self._front.machine.registry
+        kinds = self._front.machine.registry
         if path in ("/healthz", "/livez", "/readyz") or path.startswith(("/healthz/", "/livez/", "/readyz/")):
             return PlainTextResponse("ok")
         if path == "/version":
@@ -98,33 +98,33 @@ class Plain:
         if path in ("/api", "/apis"):
             return self._discovery(path, accept)
         if path == "/openapi/v3":
-            return json_value(openapi.index(registry))
+            return json_value(openapi.index(kinds))
         if path.startswith("/openapi/v3/"):
             return json_bytes(self._openapi(path.removeprefix("/openapi/v3/")))
         parts = path.strip("/").split("/")
         if parts[0] == "api" and len(parts) == 2:
-            return json_value(discovery.resource_list(registry, "", parts[1]))
+            return json_value(discovery.resource_list(kinds, "", parts[1]))
         if parts[0] == "apis" and len(parts) == 3:
-            return json_value(discovery.resource_list(registry, parts[1], parts[2]))
+            return json_value(discovery.resource_list(kinds, parts[1], parts[2]))
         if parts[0] == "apis" and len(parts) == 2:
-            return json_value(discovery.group(registry, parts[1]))
+            return json_value(discovery.group(kinds, parts[1]))
         return None
 
     def _discovery(self, path: str, accept: str) -> Response:
-        registry = self._front.machine.registry
+        kinds = self._front.machine.registry
         if wants_aggregated(accept):
-            response = json_value(discovery.aggregated(registry, core=path == "/api"))
+            response = json_value(discovery.aggregated(kinds, core=path == "/api"))
             response.headers["Content-Type"] = discovery.AGGREGATED_TYPE
             return response
         classic: Callable[[Any], dict[str, Any]] = discovery.api_versions if path == "/api" else discovery.group_list
-        return json_value(classic(registry))
+        return json_value(classic(kinds))
 
     def _openapi(self, path: str) -> bytes:
-        registry = self._front.machine.registry
-        key = (path, registry.changes)
+        kinds = self._front.machine.registry
+        key = (path, kinds.changes)
         if key not in self._documents:
-            self._documents = {kept: body for kept, body in self._documents.items() if kept[1] == registry.changes}
-            self._documents[key] = encode(openapi.document(registry, path))
+            self._documents = {kept: body for kept, body in self._documents.items() if kept[1] == kinds.changes}
+            self._documents[key] = encode(openapi.document(kinds, path))
         return self._documents[key]
 
 
