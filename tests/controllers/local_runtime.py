@@ -29,6 +29,7 @@ class LocalRuntime:
             out, err = await process.communicate(given)
         except asyncio.CancelledError:
             process.kill()
+            await process.wait()  # else its pipes outlive the loop
             raise
         await stdout(out)
         await stderr(err)
