@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -106,7 +108,7 @@ def test_keys_and_kubeconfig_are_readable_by_their_owner_only(lab: Lab) -> None:
     directory = labs.lab_directory(lab.name)
     modes = {path.name: oct(path.stat().st_mode & 0o777) for path in directory.iterdir() if path.is_file()}
     private = {name for name, mode in modes.items() if mode == "0o600"}
-    assert {"kubeconfig", "ssh_key", "ssh_host_key", "server.key", "settings.json"} <= private
+    assert {"kubeconfig", "ssh_key", "ssh_host_key", "server.key"} <= private
     assert oct(directory.stat().st_mode & 0o777) == "0o700"
 
 
@@ -137,3 +139,106 @@ def test_clients_that_go_away_do_not_harm_the_host(lab: Lab) -> None:
         "nothing left of what they asked for",
     )
     assert seen == "0\n"
+
+
+def _on_this_machine(sysctl: str) -> str:
+    return Path("/proc/sys", sysctl.replace(".", "/")).read_text().strip()
+
+
+@pytest.mark.parametrize("sysctl", ["kernel.panic", "kernel.core_pattern", "vm.swappiness", "fs.protected_regular"])
+def test_sysctls_of_the_whole_machine_cannot_be_set_on_a_host(lab: Lab, sysctl: str) -> None:
+    before = _on_this_machine(sysctl)
+    done = lab.hosts["router"].run(["sysctl", "-w", f"{sysctl}=1"], check=False)
+    assert (done.exit_status, _on_this_machine(sysctl)) == (1, before)
+
+
+def test_a_hosts_own_network_sysctls_can_be_set(lab: Lab) -> None:
+    before = _on_this_machine("net.ipv4.ip_default_ttl")
+    lab.hosts["k8s-ctr"].run(["sysctl", "-w", "net.ipv4.ip_default_ttl=63"])
+    assert lab.hosts["k8s-ctr"].run(["sysctl", "-n", "net.ipv4.ip_default_ttl"]).stdout == "63\n"
+    assert _on_this_machine("net.ipv4.ip_default_ttl") == before
+
+
+UNDO_MOUNTS = """
+import ctypes
+libc = ctypes.CDLL(None)
+READ_WRITE = 0x1000 | 0x20  # MS_BIND | MS_REMOUNT without MS_RDONLY
+for target in (b"/usr", b"/usr/local/bin", b"/proc/sys", b"/sys", b"/dev/null"):
+    print("write to", target.decode(), libc.mount(b"", target, None, READ_WRITE, None))
+for target in (b"/usr", b"/proc/sys", b"/dev/null"):
+    print("take away", target.decode(), libc.umount2(target, 2))
+for kind in (b"proc", b"sysfs"):
+    print("another", kind.decode(), libc.mount(kind, b"/mnt", kind, 0, None))
+"""
+
+
+def test_root_on_a_host_cannot_undo_what_keeps_it_from_the_machine(lab: Lab) -> None:
+    tried = lab.hosts["k8s-ctr"].run(["python3", "-"], stdin=UNDO_MOUNTS).stdout.splitlines()
+    assert len(tried) == 10
+    assert [line for line in tried if not line.endswith(" -1")] == []
+
+
+def test_a_device_of_the_machines_keeps_its_mode_and_can_be_written_to(lab: Lab) -> None:
+    before = Path("/dev/null").stat().st_mode
+    done = lab.hosts["k8s-ctr"].run(["sh", "-c", "echo x >/dev/null || exit 9; chmod 600 /dev/null"], check=False)
+    assert "Read-only file system" in done.stderr and Path("/dev/null").stat().st_mode == before
+
+
+def test_a_host_does_not_hold_the_daemons_log_open(lab: Lab) -> None:
+    open_files = lab.hosts["router"].run(["sh", "-c", "readlink /proc/1/fd/1 /proc/1/fd/2"]).stdout.split()
+    assert open_files == ["/var/log/init.log"] * 2
+
+
+@pytest.mark.skipif(
+    tuple(map(int, os.uname().release.split("-")[0].split(".")[:2])) < (6, 14),
+    reason="before Linux 6.14 the number of processes is limited for the whole machine only",
+)
+def test_a_host_full_of_processes_leaves_the_others_alone(lab: Lab) -> None:
+    many = "i=0; while [ $i -lt 1100 ]; do sleep 300 >/dev/null 2>&1 & i=$((i+1)); done"
+    done = lab.hosts["k8s-w0"].run(["sh", "-c", many], check=False)
+    assert "Cannot fork" in done.stderr
+    assert lab.hosts["router"].run(["hostname"]).stdout == "router\n"
+    assert lab.hosts["k8s-ctr"].run(["hostname"]).stdout == "k8s-ctr\n"
+
+
+def test_tcpdump_shows_packets(lab: Lab) -> None:
+    script = "timeout 20 tcpdump -c1 -nn -i eth1 icmp & while kill -0 $!; do ping -c1 -W1 192.168.10.100; done"
+    done = lab.hosts["router"].run(["sh", "-c", script], check=False)
+    assert "IP 192.168.10.200 > 192.168.10.100: ICMP echo request" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["sudo", "-u", "nobody", "whoami"], "sudo -u nobody is not provided on a lab host"),
+        (["sudo", "-l"], "sudo -l is not provided on a lab host"),
+        (["systemctl", "list-units"], "systemctl list-units is not provided on a lab host"),
+        (["systemctl", "status", "nginx"], "Unit nginx.service could not be found"),
+        (["journalctl", "-u", "frr", "-o", "json"], "journalctl -o json is not provided on a lab host"),
+        (["journalctl", "--since", "today"], "journalctl --since is not provided on a lab host"),
+    ],
+)
+def test_what_a_lab_host_does_not_have_it_refuses(lab: Lab, words: list[str], said: str) -> None:
+    done = lab.hosts["router"].run(words, check=False)
+    assert done.exit_status != 0 and said in done.stderr and not done.stdout
+
+
+@pytest.mark.parametrize("words", ["-u frr -n 1", "-n1 -u frr.service", "-xeu frr -n 1 --no-pager", "-u frr -r -n1"])
+def test_the_journal_understands_how_people_ask_it(lab: Lab, words: str) -> None:
+    assert lab.hosts["router"].run(["journalctl", *words.split()]).stdout.endswith("Started frr.service - FRRouting.\n")
+
+
+def test_a_hosts_prompt_names_it(lab: Lab) -> None:
+    assert lab.hosts["router"].run(["bash", "-lc", 'cd; echo "${PS1@P}"']).stdout == "root@router:~# \n"
+
+
+def test_the_shell_for_the_guide_leads_into_the_lab_and_ends_as_its_last_command(lab: Lab) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "bgplab.cli.main", "shell", "--name", lab.name],
+        input="ssh -n router hostname\necho $KUBECONFIG\nexit 7\n",
+        env={**os.environ, "SHELL": "/bin/sh"},
+        capture_output=True,
+        text=True,
+    )
+    kubeconfig = labs.lab_directory(lab.name) / "kubeconfig"
+    assert (done.returncode, done.stdout.splitlines()) == (7, ["router", str(kubeconfig)])

@@ -18,6 +18,9 @@ _TRY = {
     " enter_namespaces(); import os; pid = os.fork();"
     " pid or (kernel.make_mounts_private(), kernel.mount('proc', '/proc', 'proc'), os._exit(0));"
     " assert os.waitpid(pid, 0)[1] == 0, 'a fresh /proc cannot be mounted'",
+    "user namespaces below those": "from bgplab.backends.embedded.daemon.pid1 import enter_namespaces;"
+    " enter_namespaces(); kernel.unshare(kernel.CLONE_NEWUSER); kernel.map_root_to(0, 0);"
+    " kernel.unshare(kernel.CLONE_NEWNS | kernel.CLONE_NEWNET)",
 }
 _LIFT = (
     "allow unprivileged user namespaces: sysctl -w user.max_user_namespaces=15000; on Debian also"

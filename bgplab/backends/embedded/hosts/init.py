@@ -27,7 +27,7 @@ from typing import Any
 
 from bgplab.backends.embedded.hosts import kernel
 from bgplab.backends.embedded.hosts.journal import Journal
-from bgplab.backends.embedded.hosts.root import RootPlan, build_root
+from bgplab.backends.embedded.hosts.root import RootPlan, build_root, mount_sys
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 LARGEST_MESSAGE = 180_000
@@ -65,10 +65,13 @@ def run_as_init(plan: HostPlan, channel: socket.socket) -> None:
     """Build the host and serve until the daemon lets go of the channel."""
     try:
         kernel.set_process_title("/sbin/init")
-        socket.sethostname(plan.root.hostname)
         build_root(plan.root)
+        enter_own_namespaces()
+        socket.sethostname(plan.root.hostname)
+        mount_sys("/sys")
         write_sysctls(plan.sysctls)
         journal = Journal(plan.root.hostname)
+        _let_go_of_the_daemons_log()
         network = os.open("/proc/self/ns/net", os.O_RDONLY)
         send(channel, {"ready": True}, [network])
         os.close(network)
@@ -76,6 +79,25 @@ def run_as_init(plan: HostPlan, channel: socket.socket) -> None:
         send(channel, {"error": f"{type(fault).__name__}: {fault}"})
         return
     Init(channel, journal).serve()
+
+
+def enter_own_namespaces() -> None:
+    """Own a network from a user namespace below the lab's, so that the mounts made before can no longer be undone.
+
+    Mounts that come from a more privileged namespace are locked (mount_namespaces(7)): root on the host can neither
+    take read-only from them nor take them away, nor mount a /proc or /sys that shows more.
+    """
+    kernel.unshare(kernel.CLONE_NEWUSER)
+    kernel.map_root_to(0, 0)
+    kernel.unshare(kernel.CLONE_NEWNS | kernel.CLONE_NEWNET | kernel.CLONE_NEWUTS | kernel.CLONE_NEWIPC)
+
+
+def _let_go_of_the_daemons_log() -> None:
+    """Through /proc/1/fd root on the host could write to it, and it is a file of the machine's."""
+    log = os.open("/var/log/init.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    os.close(log)
 
 
 def write_sysctls(values: dict[str, str]) -> None:

@@ -5,7 +5,9 @@ Runs inside the host's new mount namespace, as PID 1 of its new PID namespace. S
 
 from __future__ import annotations
 
+import contextlib
 import os
+import re
 import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,13 +23,21 @@ ETC = (
 PASSWD = """\
 root:x:0:0:root:/root:/bin/bash
 frr:x:0:0:Frr routing suite:/nonexistent:/usr/sbin/nologin
+tcpdump:x:0:0::/nonexistent:/usr/sbin/nologin
 nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin
 """
-# One user is all a rootless lab has, so frr is another name for it; the names are what Debian's FRR insists on.
+# One user is all a rootless lab has, so frr and tcpdump are other names for it, which Debian's programs insist on.
 GROUP = "root:x:0:\nfrr:x:0:\nfrrvty:x:0:frr\ntty:x:0:\nnogroup:x:65534:\n"
 
 # vtysh asks PAM for an account (as the package's own /etc/pam.d/frr has it: root may).
 PAM = "auth sufficient pam_permit.so\naccount sufficient pam_permit.so\n"
+
+PROFILE = """\
+export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+PS1='\\u@\\h:\\w# '
+"""
+
+MOST_PROCESSES = 1024
 
 DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
 
@@ -72,7 +82,9 @@ def build_root(plan: RootPlan, at: str = "/tmp") -> None:
         source.close()
     _make_devices(root / "dev")
     kernel.mount("proc", f"{at}/proc", "proc")
-    _mount_sys(f"{at}/sys")
+    _limit_processes(f"{at}/proc")
+    _protect_proc(f"{at}/proc")
+    mount_sys(f"{at}/sys")
     for path, text in plan.files.items():
         target = root / path.lstrip("/")
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -108,20 +120,49 @@ def _fill_etc(etc: Path, source: Path, hostname: str) -> None:
     (etc / "pam.d").mkdir()
     (etc / "pam.d" / "frr").write_text(PAM)
     (etc / "pam.d" / "other").write_text(PAM)
-    (etc / "profile").write_text("export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\n")
+    (etc / "profile").write_text(PROFILE)
 
 
 def _make_devices(dev: Path) -> None:
     for name in DEVICES:
         (dev / name).touch()
-        kernel.bind(f"/dev/{name}", str(dev / name))
+        # read-only keeps the machine's node from chmod and touch; the device is written to all the same
+        kernel.bind(f"/dev/{name}", str(dev / name), read_only=True)
     kernel.mount("devpts", str(dev / "pts"), "devpts", kernel.MS_NOSUID, "newinstance,ptmxmode=0666,mode=0620")
     (dev / "ptmx").symlink_to("pts/ptmx")
     for name, target in (("fd", ""), ("stdin", "/0"), ("stdout", "/1"), ("stderr", "/2")):
         (dev / name).symlink_to(f"/proc/self/fd{target}")
 
 
-def _mount_sys(target: str) -> None:
+def _limit_processes(proc: str) -> None:
+    """So that a fork bomb stays its host's own business. Since Linux 6.14 the limit is the PID namespace's own; before
+    it is the whole machine's, and not ours to set.
+    """
+    major, minor = os.uname().release.split(".")[:2]
+    if (int(major), int(re.sub(r"\D.*", "", minor))) >= (6, 14):
+        with contextlib.suppress(OSError):  # a lab without the limit is still a lab
+            Path(f"{proc}/sys/kernel/pid_max").write_text(str(MOST_PROCESSES))
+
+
+def _protect_proc(proc: str) -> None:
+    """Make read-only what of /proc is the whole machine's: every sysctl but the network's, interrupts, sysrq, …
+
+    Those files belong to the machine's root, and root on a host of a lab that root started is no other user to them:
+    `sysctl --system` on a router would set the machine's fs.protected_regular.
+    """
+    network = _Source(f"{proc}/sys/net")
+    for name in os.listdir(proc):
+        path = f"{proc}/{name}"
+        if name.isdigit() or os.path.islink(path):
+            continue
+        if os.path.isdir(path) or os.stat(path).st_mode & 0o222:
+            kernel.bind(path, path, read_only=True)
+    kernel.bind(network.path, f"{proc}/sys/net")
+    network.close()
+
+
+def mount_sys(target: str) -> None:
+    """A /sys of the network namespace one is in. One that is read-only and locked lets none through that is not."""
     try:
         kernel.mount("sysfs", target, "sysfs", kernel.MS_RDONLY | kernel.MS_NOSUID)
     except OSError:

@@ -24,10 +24,12 @@ class Session:
     errors: int | None
 
 
-async def start(host: Host, argv: Sequence[str], tty: tuple[int, int] | None, env: dict[str, str]) -> Session:
+async def start(
+    host: Host, argv: Sequence[str], tty: tuple[int, int] | None, env: dict[str, str], cwd: str = "/root"
+) -> Session:
     """Start a command with pipes, or on a new terminal of `tty` rows and columns."""
     if tty:
-        process = await asyncio.wrap_future(host.request(argv, tty=tty, env=env))
+        process = await asyncio.wrap_future(host.request(argv, tty=tty, env=env, cwd=cwd))
         assert process.master is not None
         return Session(process, os.dup(process.master), process.master, None)
     stdin_read, stdin_write = os.pipe()
@@ -35,7 +37,7 @@ async def start(host: Host, argv: Sequence[str], tty: tuple[int, int] | None, en
     stderr_read, stderr_write = os.pipe()
     try:
         descriptors = [stdin_read, stdout_write, stderr_write]
-        process = await asyncio.wrap_future(host.request(argv, env=env, descriptors=descriptors))
+        process = await asyncio.wrap_future(host.request(argv, env=env, cwd=cwd, descriptors=descriptors))
     except BaseException:
         for end in (stdin_write, stdout_read, stderr_read):
             os.close(end)

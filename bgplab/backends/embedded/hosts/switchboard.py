@@ -110,14 +110,15 @@ class Host:
         stdin: int | None = None,
         stdout: int | None = None,
         stderr: int | None = None,
+        cwd: str = "/root",
     ) -> Process:
         given = (stdin, stdout, stderr)
         if all(descriptor is None for descriptor in given):
-            return self.request(argv, env=env).result(START_TIMEOUT_SECONDS)
+            return self.request(argv, env=env, cwd=cwd).result(START_TIMEOUT_SECONDS)
         nothing = os.open(os.devnull, os.O_RDWR)
         try:
             descriptors = [nothing if descriptor is None else descriptor for descriptor in given]
-            return self.request(argv, env=env, descriptors=descriptors).result(START_TIMEOUT_SECONDS)
+            return self.request(argv, env=env, cwd=cwd, descriptors=descriptors).result(START_TIMEOUT_SECONDS)
         finally:
             os.close(nothing)
 
