@@ -103,11 +103,16 @@ def _ours(taken: list[Stamps]) -> list[Row]:
         return Row(label, (Series(tuple(map(_between(first, then), taken))),))
 
     return [
-        row("bgp-lab: Python starts and imports", "start", "imported"),
+        row("bgp-lab: imports and reading the description (the daemon's imports beside it)", "start", "imported"),
         row("bgp-lab: `up` until hosts are wired and FRR runs (daemon's imports beside it)", "imported", "topology"),
         row("bgp-lab: **our Kubernetes layer**: API, controllers, agents start after that", "topology", "cluster"),
-        row("bgp-lab: SSH servers", "cluster", "up"),
-        row("bgp-lab: neighbours typed into vtysh over SSH (the others: within “everything runs”)", "up", "router"),
+        row("bgp-lab: lease taken", "cluster", "up"),
+        row(
+            "bgp-lab: neighbours typed into vtysh over SSH, which is loaded only then"
+            " (the others: within “everything runs”)",
+            "up",
+            "router",
+        ),
         row("bgp-lab: **our Kubernetes layer**: pool, Service, labels, CRDs applied", "router", "told"),
     ]
 

@@ -37,7 +37,7 @@ def measure(session: Session) -> Table:
         judged("`up` in process", of["up"], 1.5, why_not=why),
         Row("… until hosts are wired and FRR runs", (of["wired"],)),
         Row("… from there until API, controllers and agents run", (of["cluster"],)),
-        Row("… from there until `up` returns (SSH)", (of["rest"],)),
+        Row("… from there until `up` returns (the lease)", (of["rest"],)),
         Row("… CPU time of the lab until then, all processes", (of["cpu"],)),
         judged("`bgp-lab up`, cold shell", of["up cold"], 2.5, why_not=why),
         judged("`down` in process", of["down"], 0.5),

@@ -16,6 +16,9 @@ def main() -> None:
     clock = Clock()
     clock.stamp("start")
     os.environ["BGPLAB_STATE"] = sys.argv[1]
+    from bgplab.backends.embedded.starting import Starting
+
+    ahead = Starting()  # as `bgp-lab up` does: it loads beside what is imported here
     from bgplab.backends.embedded import launch
     from bgplab.lab import directory as labs
     from bgplab.lab.cluster import NODE, SERVICE
@@ -25,7 +28,7 @@ def main() -> None:
 
     spec = load_lab("guide")
     clock.stamp("imported")
-    started = launch.up(spec, "contender", holder="benchmark", grace_seconds=1.0, say=_phases(clock))
+    started = launch.up(spec, "contender", holder="benchmark", grace_seconds=1.0, say=_phases(clock), ahead=ahead)
     clock.stamp("up")
     lab = open_lab(labs.access_to(started.record))
     cluster, router = lab.cluster, lab.hosts["router"]

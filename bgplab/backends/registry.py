@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from bgplab.errors import InputError
-from bgplab.lab.model import Access
-from bgplab.spec.model import LabSpec
+
+if TYPE_CHECKING:  # `down`, `doctor` and `setup` come this way, and need no description
+    from bgplab.lab.model import Access
+    from bgplab.spec.model import LabSpec
 
 Say = Callable[[str], None]
 
@@ -36,6 +40,9 @@ class Standing(Protocol):
 class Backend(Protocol):
     """up: repeatable. Raises InputError, MachineError or LabError, and then nothing is left."""
 
+    def ahead(self) -> AbstractContextManager[None]:
+        """Around the description's reading and `up`: begin what any lab needs. Nothing is left of it without `up`."""
+
     def up(self, spec: LabSpec, name: str, *, holder: str, say: Say) -> Standing: ...
 
     def plan(self, spec: LabSpec, name: str) -> list[str]:
@@ -43,15 +50,26 @@ class Backend(Protocol):
 
 
 def backend(name: str, options: Mapping[str, object]) -> Backend:
-    """A backend by name; options: its own settings. Raises InputError for an unknown one."""
+    """A backend by name; options: its own settings. Raises InputError for an unknown backend or option."""
+    made = _maker(name)
+    takes = inspect.signature(made)
+    try:
+        takes.bind(**options)
+    except TypeError as fault:
+        known = ", ".join(takes.parameters)
+        raise InputError("backend_options", f"backend {name}: {fault}", "", f"it takes {known}") from fault
+    return made(**options)
+
+
+def _maker(name: str) -> Callable[..., Backend]:
     if name == "embedded":
         from bgplab.backends.embedded.backend import EmbeddedBackend
 
-        return EmbeddedBackend(**options)  # type: ignore[arg-type]
+        return EmbeddedBackend
     if name == "inventory":
         from bgplab.backends.inventory.backend import InventoryBackend
 
-        return InventoryBackend(**options)  # type: ignore[arg-type]
+        return InventoryBackend
     raise InputError("backend", f"{name!r} is no backend", "", "use embedded or inventory")
 
 
@@ -73,9 +91,9 @@ class Point(Protocol):
 
 def take_down(name: str) -> bool:
     """End the lab of this name that a backend made on this machine; True when one stood. Raises InputError."""
-    from bgplab.backends.embedded import launch
+    from bgplab.backends.embedded.ending import down
 
-    return launch.down(name)
+    return down(name)
 
 
 def examine_machine() -> Sequence[Point]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from contextlib import AbstractContextManager, nullcontext
 
 from bgplab.backends.registry import Backend, Say
 from bgplab.lab import directory as labs
@@ -31,6 +32,9 @@ class StandingLab:
 
 class StandingBackend:
     """up: raises InputError, naming the labs that do stand, when none has the name."""
+
+    def ahead(self) -> AbstractContextManager[None]:
+        return nullcontext()
 
     def up(self, spec: LabSpec, name: str, *, holder: str, say: Say) -> StandingLab:
         return StandingLab(labs.access_to(labs.require_record(name)))

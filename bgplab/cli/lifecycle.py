@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 
 import click
@@ -18,15 +19,18 @@ def up(lab: str, overrides: tuple[str, ...], name: str | None, as_json: bool) ->
     """Bring a lab up and leave it standing. Repeatable: one that stands already is left as it is."""
     from bgplab.backends.registry import backend
     from bgplab.lab import directory as labs
-    from bgplab.spec.loading import load_lab
 
-    spec = load_lab(lab, overrides_of(overrides))
-    name = labs.check_name(name or spec.name)
     say = progress()
-    with labs.lab_lock(name, f"bgp-lab up (pid {_pid()})", patience_seconds=30, say=say):
-        standing = backend("embedded", {}).up(spec, name, holder="bgp-lab up", say=say)
-        standing.keep()
-        standing.release()
+    made = backend("embedded", {})
+    with made.ahead() if _is_certain(lab, overrides, name) else contextlib.nullcontext():
+        from bgplab.spec.loading import load_lab
+
+        spec = load_lab(lab, overrides_of(overrides))
+        name = labs.check_name(name or spec.name)
+        with labs.lab_lock(name, f"bgp-lab up (pid {_pid()})", patience_seconds=30, say=say):
+            standing = made.up(spec, name, holder="bgp-lab up", say=say)
+            standing.keep()
+            standing.release()
     record = labs.require_record(name)
     if as_json:
         print_json(_facts(record) | {"already": standing.already})
@@ -37,6 +41,14 @@ def up(lab: str, overrides: tuple[str, ...], name: str | None, as_json: bool) ->
     if len(record.contexts) > 1:
         click.echo(f"a cluster's API:     kubectl --context {next(iter(record.contexts.values()))}  (in that shell)")
     click.echo(f"take it down:        bgp-lab down --name {name}")
+
+
+def _is_certain(lab: str, overrides: tuple[str, ...], name: str | None) -> bool:
+    """Whether a lab will be made, before the description is read: for input that may be wrong nothing is begun."""
+    from bgplab.lab import directory as labs
+    from bgplab.spec.shipped import shipped_labs
+
+    return lab in shipped_labs() and not overrides and labs.read_record(labs.check_name(name or lab)) is None
 
 
 @click.command()
@@ -54,9 +66,16 @@ def down(name: str | None, everything: bool, as_json: bool) -> None:
         print_json({"down": [one for one, stood in ended.items() if stood]})
         return
     for one, stood in ended.items():
-        click.echo(f"lab {one} {'is down' if stood else 'did not stand'}")
+        click.echo(f"lab {one} {'is down' if stood else 'did not stand' + _those_that_do()}")
     if not ended:
         click.echo("no lab stands")
+
+
+def _those_that_do() -> str:
+    from bgplab.lab import directory as labs
+
+    standing = [record.name for record in labs.standing_labs()]
+    return f" (standing: {', '.join(standing)})" if standing else ""
 
 
 def _meant(name: str | None, everything: bool) -> list[str]:
@@ -93,7 +112,7 @@ def list_command(as_json: bool) -> None:
     click.echo(f"{'NAME':<20}{'BACKEND':<12}{'HOSTS':<8}{'AGE':<10}{'PID'}")
     for record in records:
         age = f"{(time.time() - record.since) / 60:.0f}m"
-        click.echo(f"{record.name:<20}{record.backend:<12}{len(record.hosts):<8}{age:<10}{record.pid}")
+        click.echo(f"{record.name:<19} {record.backend:<12}{len(record.hosts):<8}{age:<10}{record.pid}")
 
 
 def _facts(record: object) -> dict[str, object]:

@@ -14,11 +14,13 @@ import re
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
-from bgplab.errors import InputError, LabError
+from bgplab.errors import InputError, LabError, MachineError
 from bgplab.lab.model import Access
+
+LONGEST_HOLDER = 4096
 
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,40}[a-z0-9])?")
 
@@ -81,16 +83,28 @@ def write_record(directory: Path, record: LabRecord) -> None:
 
 
 def read_record(name: str) -> LabRecord | None:
-    """The lab's record when it stands; None when there is no such lab (a stale directory is swept away)."""
+    """The lab's record when it stands; None when there is no such lab (a stale directory is swept away).
+
+    A record that cannot be read counts as none, so that one damaged directory does not hide the other labs.
+    """
     directory = lab_directory(name)
     try:
-        given = json.loads((directory / "lab.json").read_text())
-    except (FileNotFoundError, json.JSONDecodeError):
+        record = _parsed((directory / "lab.json").read_text())
+    except (OSError, ValueError, TypeError, KeyError):
         return None
-    record = LabRecord(**{**given, "hosts": tuple(given["hosts"])})
     if start_time_of(record.pid) != record.started:
         shutil.rmtree(directory, ignore_errors=True)
         return None
+    return record
+
+
+def _parsed(text: str) -> LabRecord:
+    """What a later version has added is left out. Raises ValueError, TypeError or KeyError."""
+    given = json.loads(text)
+    known = {field.name: given[field.name] for field in fields(LabRecord) if field.name in given}
+    record = LabRecord(**{**known, "hosts": tuple(given["hosts"])})
+    if not (isinstance(record.pid, int) and record.pid > 0 and isinstance(record.since, int | float)):
+        raise ValueError(f"no process and time of start in {text!r}")
     return record
 
 
@@ -121,31 +135,52 @@ def lab_lock(
 ) -> Iterator[None]:
     """The right to use a lab name, one holder at a time; the kernel frees it when the holder dies.
 
-    Waits up to `patience_seconds` and then raises LabError naming who holds it.
+    Waits up to `patience_seconds` and then raises LabError naming who holds it. Raises MachineError when the state
+    directory cannot be written to.
     """
-    base = state_directory() / "locks"
-    base.mkdir(parents=True, exist_ok=True, mode=0o700)
+    file = _lock_file(check_name(name))
     at = time.monotonic() + patience_seconds
-    with open(base / f"{check_name(name)}.lock", "a+") as file:
+    try:
         told = False
-        while not _try_lock(file.fileno()):
-            file.seek(0)
-            other = file.read().strip() or "somebody"
+        while not _try_lock(file):
+            other = os.pread(file, LONGEST_HOLDER, 0).decode(errors="replace").strip() or "somebody"
             if not told:
                 say(f"lab {name}: in use by {other}; waiting up to {patience_seconds:.0f} s")
                 told = True
             if time.monotonic() >= at:
                 raise LabError(f"lab {name} is in use by {other} (waited {patience_seconds:.0f} s)")
             time.sleep(0.2)
-        file.seek(0)
-        file.truncate()
-        file.write(holder)
-        file.flush()
+        _note_holder(file, holder)
         try:
             yield
         finally:
-            file.seek(0)
-            file.truncate()
+            os.ftruncate(file, 0)
+    finally:
+        os.close(file)
+
+
+def _lock_file(name: str) -> int:
+    base = state_directory() / "locks"
+    try:
+        base.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return os.open(base / f"{name}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as fault:
+        raise unusable(base, fault) from fault
+
+
+def _note_holder(file: int, holder: str) -> None:
+    try:
+        os.ftruncate(file, 0)
+        os.pwrite(file, holder.encode()[:LONGEST_HOLDER], 0)
+    except OSError as fault:
+        raise unusable(state_directory(), fault) from fault
+
+
+def unusable(path: Path, fault: OSError) -> MachineError:
+    """What to say when the state directory cannot be written to."""
+    return MachineError(
+        f"{path} cannot be written to: {fault.strerror}", "make room or mend it, or name another place: BGPLAB_STATE=…"
+    )
 
 
 def _try_lock(descriptor: int) -> bool:

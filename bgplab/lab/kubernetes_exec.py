@@ -10,8 +10,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-import yaml
-
 from bgplab.errors import CommandFailed, LabError
 from bgplab.lab.cluster import POD, ApiError
 from bgplab.lab.kubernetes_transport import Transport, body_as_status
@@ -22,6 +20,9 @@ if TYPE_CHECKING:
     from kubernetes.stream.ws_client import WSClient
 
 STDIN, STDOUT, STDERR, STATUS = range(4)
+
+NOT_RUNNING = "container not found"  # kubelet's words, and this project's server's
+CANNOT_RUN = 126  # a shell's status for it
 
 
 def exec_in_pod(
@@ -56,6 +57,8 @@ def exec_in_pod(
 
 def exit_status_of(said: bytes, request: str) -> int:
     """The exit status in the closing `Status`; a failure that is not an exit status is raised as ApiError."""
+    import yaml  # here: most who have a cluster in hand never exec
+
     status: dict[str, Any] = yaml.safe_load(said) if said else {}
     if status.get("status") == "Success":
         return 0
@@ -87,7 +90,10 @@ def _open(
         )
     except WebSocketBadStatusException as refusal:
         body = refusal.resp_body or b""
-        raise ApiError(f"GET {path}", refusal.status_code, body_as_status(body, refusal.status_code)) from refusal
+        fault = ApiError(f"GET {path}", refusal.status_code, body_as_status(body, refusal.status_code))
+        if NOT_RUNNING in str(fault):  # may yet run: to whoever waits it is a command that failed
+            raise CommandFailed(pod, argv, CANNOT_RUN, "", str(fault)) from refusal
+        raise fault from refusal
     except (WebSocketException, OSError) as fault:
         raise transport.unreachable(path, fault) from fault
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from bgplab.lab.cluster import Cluster
-from bgplab.lab.shell import Shell
+if TYPE_CHECKING:  # `list` and `down` read records of labs, and talk to none
+    from bgplab.lab.cluster import Cluster
+    from bgplab.lab.shell import Shell
 
 
 @dataclass(frozen=True, slots=True)

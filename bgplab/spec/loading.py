@@ -8,28 +8,22 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-import bgplab
 from bgplab.errors import InputError, Problem
 from bgplab.spec.manifest_files import read_manifests
 from bgplab.spec.model import ClusterSpec, LabSpec
 from bgplab.spec.overrides import apply_overrides
 from bgplab.spec.places import Places
 from bgplab.spec.shape import Shaped, shape
+from bgplab.spec.shipped import shipped_labs
 from bgplab.spec.templates import expand_templates
 from bgplab.spec.validation import breaches, problem_of
 from bgplab.spec.values import shown
-from bgplab.spec.yaml_text import DescriptionLoader, Document, decode, read_documents
+from bgplab.spec.yaml_text import DescriptionLoader, Document, decode, read_documents, read_limited
 
 NO_OVERRIDES: Mapping[str, str] = MappingProxyType({})
 
 # The override that `--nodes N` stands for: the size of a lab whose nodes are a template.
 NODE_COUNT = "clusters[0].nodes.count"
-
-
-def shipped_labs() -> dict[str, Path]:
-    """The descriptions that come with bgp-lab, by name."""
-    folder = Path(bgplab.__file__).resolve().parents[1] / "deployments" / "labs"
-    return {file.stem: file for file in sorted(folder.glob("*.yaml"))}
 
 
 def load_lab(named: str | Path, overrides: Mapping[str, str] = NO_OVERRIDES) -> LabSpec:
@@ -40,7 +34,7 @@ def load_lab(named: str | Path, overrides: Mapping[str, str] = NO_OVERRIDES) -> 
     """
     file = _find(named)
     try:
-        content = file.read_bytes()
+        content = read_limited(file)
     except (OSError, ValueError) as error:
         said = getattr(error, "strerror", None) or str(error)
         raise InputError(str(named), f"cannot be read: {said}", "", "name a readable file") from error

@@ -1,4 +1,4 @@
-"""Where remote clusters are, from an agent's files and aliases: as bgplab/spec/cilium_install.py writes them."""
+"""Where remote clusters are, from an agent's files and aliases: as bgplab/spec/cilium_install writes them."""
 
 from __future__ import annotations
 

@@ -12,7 +12,8 @@ import pytest
 from controller_cluster import PATIENCE_SECONDS, RunningCluster, running_controllers
 from local_runtime import LocalRuntime
 
-from bgplab.backends.embedded.daemon.credentials import kubeconfig, make_credentials
+from bgplab.backends.embedded.daemon.access_files import kubeconfig
+from bgplab.backends.embedded.daemon.credentials import make_credentials
 from bgplab.backends.embedded.kube import KubeServer, ServerSettings
 from bgplab.lab.cluster import Cluster
 from bgplab.lab.kubernetes_cluster import open_cluster

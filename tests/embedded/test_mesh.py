@@ -1,4 +1,4 @@
-"""Two clusters in one lab, joined by hand with the objects of `bgplab/spec/cilium_install.py`: real etcds, real TLS,
+"""Two clusters in one lab, joined by hand with the objects of `bgplab/spec/cilium_install`: real etcds, real TLS,
 real packets."""
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ For the guide's own Vagrant VMs: `vagrant ssh-config > ssh_config`, the kubeconf
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from bgplab.backends.registry import Say
@@ -39,6 +40,9 @@ class InventoryBackend:
     def __init__(self, ssh_config: str, kubeconfig: str, context: str | None = None, sudo: bool = False) -> None:
         self._ssh_config, self._kubeconfig = Path(ssh_config).expanduser(), Path(kubeconfig).expanduser()
         self._context, self._sudo = context, sudo
+
+    def ahead(self) -> AbstractContextManager[None]:
+        return nullcontext()
 
     def up(self, spec: LabSpec, name: str, *, holder: str, say: Say) -> InventoryLab:
         self._refuse_what_is_missing(spec)

@@ -17,8 +17,8 @@ from bgplab.backends.embedded.agents.kubelet.node_networks import NodeNetworks
 from bgplab.backends.embedded.agents.node import NodeAgents
 from bgplab.backends.embedded.controllers.runtime import Informers, Worker
 from bgplab.backends.embedded.hosts.switchboard import Host
+from bgplab.backends.embedded.plan import ClusterPlan
 from bgplab.lab.cluster import CONFIG_MAP, DAEMON_SET, Cluster, Manifest
-from bgplab.spec.model import ClusterSpec
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +30,7 @@ class AgentPods:
 
     def __init__(
         self,
-        spec: ClusterSpec,
+        plan: ClusterPlan,
         cluster: Cluster,
         informers: Informers,
         stop: threading.Event,
@@ -38,7 +38,7 @@ class AgentPods:
         hosts: Mapping[str, Host],
         networks: NodeNetworks,
     ) -> None:
-        self._nodes = {node.name: node for node in spec.nodes}
+        self._nodes = {node.name: node for node in plan.nodes}
         self._cluster, self._agents, self._hosts, self._networks = cluster, agents, hosts, networks
         self._daemon_sets = informers.of(DAEMON_SET)
         self._locks: dict[str, threading.Lock] = defaultdict(threading.Lock)

@@ -6,8 +6,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 
-import yaml
-
 from bgplab.lab.cluster import Manifest
 
 #: What ip-masq-agent leaves alone when its configuration names nothing (Cilium 1.17, concepts/networking/masquerading).
@@ -47,5 +45,7 @@ def settings_of(
 
 def _not_masqueraded(data: Mapping[str, str]) -> list[str]:
     """The list of the configuration (YAML or JSON) replaces the default one."""
+    import yaml  # here: only a cluster that installs Cilium itself has such a configuration
+
     written = yaml.safe_load(data.get("config", "")) or {}
     return list(written.get("nonMasqueradeCIDRs") or DEFAULT_NON_MASQUERADE)

@@ -14,8 +14,8 @@ from collections.abc import Iterable, Mapping
 
 from bgplab.backends.embedded.agents.node import NodeAgents
 from bgplab.backends.embedded.hosts.switchboard import Host
+from bgplab.backends.embedded.plan import NodePlan
 from bgplab.lab.cluster import Manifest
-from bgplab.spec.model import Node
 
 log = logging.getLogger(__name__)
 
@@ -23,16 +23,18 @@ log = logging.getLogger(__name__)
 class InstalledAgentPods:
     """What the containers of agent pods do (the ContainerService of their image)."""
 
-    def __init__(self, nodes: Iterable[Node], agents: NodeAgents, hosts: Mapping[str, Host]) -> None:
+    def __init__(self, nodes: Iterable[NodePlan], agents: NodeAgents, hosts: Mapping[str, Host]) -> None:
         self._nodes = {node.name: node for node in nodes}
         self._agents, self._hosts = agents, hosts
         self._locks: dict[str, threading.Lock] = defaultdict(threading.Lock)
+        self._running: dict[str, str] = {}  # node → uid of the pod that its agents run in
         self._halted: set[str] = set()
 
     def started(self, pod: Manifest) -> None:
         """The first pod of a node finds its agents at work already."""
         name = pod["spec"]["nodeName"]
         with self._locks[name]:
+            self._running[name] = pod["metadata"]["uid"]
             if name in self._halted:
                 self._agents.start(self._nodes[name], self._hosts[name])
                 self._agents.wait_ready([name])
@@ -42,6 +44,9 @@ class InstalledAgentPods:
     def ended(self, pod: Manifest) -> None:
         name = pod["spec"]["nodeName"]
         with self._locks[name]:
+            if self._running.get(name) != pod["metadata"]["uid"]:
+                return  # deleted by force, and its successor has started already
+            del self._running[name]
             self._halted.add(name)
             self._agents.halt(name)
         log.info("%s: the agents have ended", name)

@@ -22,11 +22,10 @@ from bgplab.backends.embedded.agents.mesh.versions import behaviour_of
 from bgplab.backends.embedded.agents.pod_network import connect_node, disconnect_node
 from bgplab.backends.embedded.controllers.runtime import Informers
 from bgplab.backends.embedded.hosts.switchboard import Host
+from bgplab.backends.embedded.plan import ClusterPlan, NodePlan
 from bgplab.backends.embedded.wiring.plan import UPLINK_ADDRESS
 from bgplab.errors import LabError
 from bgplab.lab.cluster import Cluster, Manifest
-from bgplab.spec.derived import neighbours
-from bgplab.spec.model import ClusterSpec, LabSpec, Node
 
 if TYPE_CHECKING:
     from bgplab.backends.embedded.agents.mesh.node_agents import MeshAgents
@@ -41,7 +40,7 @@ FLOWS_TABLE = "bgplab_flows"
 class _Running:
     """What was started on a node. attached: whether DNS and flow log are there, which outlive `halt`."""
 
-    node: Node
+    node: NodePlan
     host: Host
     bgp: BgpAgent
     attached: bool = True
@@ -55,23 +54,27 @@ class NodeAgents:
 
     def __init__(
         self,
-        lab: LabSpec,
-        spec: ClusterSpec,
+        plan: ClusterPlan,
         cluster: Cluster,
         informers: Informers,
         stop: threading.Event,
     ) -> None:
-        self._lab, self._spec = lab, spec
+        self._plan = plan
+        self._nodes = {node.name: node for node in plan.nodes}
         self._cluster, self._informers, self._stop = cluster, informers, stop
-        self._data_path = ServiceDataPath(informers, stop, behaviour=behaviour_of(spec.cilium_version))
-        self._mesh = None if spec.cilium_installed else self._mesh_agents()
-        self._dns = ClusterDns(dns_address(spec), informers, stop)
-        self._flows = FlowLog(informers, stop, spec.name if spec.id else "default")
+        self._data_path = ServiceDataPath(informers, stop, behaviour=behaviour_of(plan.cilium_version))
+        self._mesh = None if plan.cilium_installed else self._mesh_agents()
+        self._dns = ClusterDns(dns_address(plan), informers, stop)
+        self._flows = FlowLog(informers, stop, plan.name if plan.id else "default")
         self._bgp_workers = BgpWorkers(informers, stop)
+        # one for all: each node's table says the same of it, which is written once
+        self._native_routing = (plan.pod_cidr, *(IPv4Network(node.address) for node in plan.nodes))
         self._known: dict[str, _Running] = {}
         self.commands: dict[str, Callable[[list[str]], tuple[int, str, str]]] = {}
 
-    def start(self, node: Node, host: Host, settings: AgentSettings | None = None, pod: Manifest | None = None) -> None:
+    def start(
+        self, node: NodePlan, host: Host, settings: AgentSettings | None = None, pod: Manifest | None = None
+    ) -> None:
         """Start a node's agents, or start them again after `halt` or `remove`.
 
         settings, pod: of a cluster that installs Cilium itself; else the node is as its wiring and description say.
@@ -110,7 +113,7 @@ class NodeAgents:
         host = running.host
         for table in (SERVICE_TABLE, FLOWS_TABLE):
             host.run(["nft", "delete", "table", "ip", table], check=False)
-        host.run(["ip", "address", "delete", f"{dns_address(self._spec)}/32", "dev", "lo"], check=False)
+        host.run(["ip", "address", "delete", f"{dns_address(self._plan)}/32", "dev", "lo"], check=False)
         disconnect_node(host, self._on_link(running.node))
         running.attached = False
 
@@ -126,19 +129,17 @@ class NodeAgents:
 
         return MeshAgents(self._informers, self._stop, self._data_path.others_changed)
 
-    def _on_link(self, node: Node) -> list[Node]:
-        return [other for other in neighbours(self._lab, node) if other in self._spec.nodes]
+    def _on_link(self, node: NodePlan) -> list[NodePlan]:
+        return [self._nodes[name] for name in node.on_link]
 
-    def _path_of(self, node: Node, settings: AgentSettings | None) -> NodePath:
-        native = (
-            settings.native_routing
-            if settings
-            else (self._spec.pod_cidr, *(IPv4Network(other.address) for other in self._spec.nodes))
-        )
+    def _path_of(self, node: NodePlan, settings: AgentSettings | None) -> NodePath:
+        native = settings.native_routing if settings else self._native_routing
         own = (node.address, node.pod_cidr.network_address + 1, IPv4Interface(UPLINK_ADDRESS).ip)
         return NodePath(node.name, node.address, own, node.pod_cidr, native)
 
-    def _start_bgp(self, node: Node, host: Host, settings: AgentSettings | None, before: _Running | None) -> BgpAgent:
+    def _start_bgp(
+        self, node: NodePlan, host: Host, settings: AgentSettings | None, before: _Running | None
+    ) -> BgpAgent:
         if before is not None:
             before.bgp.resume()
             return before.bgp
@@ -153,7 +154,7 @@ class NodeAgents:
         )
 
     def _answers(
-        self, node: Node, bgp: BgpAgent, settings: AgentSettings | None
+        self, node: NodePlan, bgp: BgpAgent, settings: AgentSettings | None
     ) -> Callable[[list[str]], tuple[int, str, str]]:
         version, cluster = (settings.version, settings.cluster_name) if settings else (DEFAULT_VERSION, "default")
         dbg = CiliumDbg(

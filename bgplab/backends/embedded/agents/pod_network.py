@@ -9,21 +9,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from bgplab.backends.embedded.hosts.handle import HostHandle
-from bgplab.spec.model import Node
+from bgplab.backends.embedded.plan import NodePlan
 
 
-def connect_node(host: HostHandle, node: Node, others: Iterable[Node]) -> None:
+def connect_node(host: HostHandle, node: NodePlan, others: Iterable[NodePlan]) -> None:
     """Repeatable. others: nodes of the cluster that are on the same link."""
     own = node.pod_cidr.network_address + 1
     _run(host, [f"address replace {own}/32 dev lo", *(f"route replace {each}" for each in _routes(others))])
 
 
-def disconnect_node(host: HostHandle, others: Iterable[Node]) -> None:
+def disconnect_node(host: HostHandle, others: Iterable[NodePlan]) -> None:
     """What is gone already is fine. The node's own address stays, as the routes to pods that still run hang on it."""
     _run(host, [f"route delete {each}" for each in _routes(others)], force=True)
 
 
-def _routes(others: Iterable[Node]) -> list[str]:
+def _routes(others: Iterable[NodePlan]) -> list[str]:
     return [f"{other.pod_cidr} via {other.address}" for other in others]
 
 

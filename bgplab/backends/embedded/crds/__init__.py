@@ -1,6 +1,6 @@
 """Cilium's resource types as this lab serves them: our own definitions, one file per kind.
 
-What differs by Cilium release or API version is data: `served.yaml` says which API versions a release serves, and
+What differs by Cilium release or API version is data: `served.py` says which API versions a release serves, and
 `x-only: {cilium: "1.18"}` or `x-only: {api: v2}` on a piece of a schema says since when, or in which, it is there.
 """
 
@@ -11,13 +11,13 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from bgplab.backends.embedded.crds.served import release_of, served_versions
 from bgplab.lab.cluster import Kind, Manifest
+
+__all__ = ["load_crds", "release_of", "stored_kind"]
 
 GROUP = "cilium.io"
 HERE = Path(__file__).parent
-NOT_KINDS = ("parts.yaml", "served.yaml")
 
 
 def load_crds(cilium_version: str) -> list[Manifest]:
@@ -26,26 +26,12 @@ def load_crds(cilium_version: str) -> list[Manifest]:
     Raises LookupError for a release older than all we know.
     """
     release = release_of(cilium_version)
-    files = sorted(path for path in HERE.glob("*.yaml") if path.name not in NOT_KINDS)
+    files = sorted(path for path in HERE.glob("*.yaml") if path.name != "parts.yaml")
     return [_definition(_read(path), release) for path in files]
 
 
-def release_of(cilium_version: str) -> tuple[int, int]:
-    """(major, minor) of `1.18`, `v1.18.1` or `1.19.0-pre.1`."""
-    major, minor = cilium_version.lstrip("v").split(".")[:2]
-    return int(major), int(minor)
-
-
-def served_versions(group: str, release: tuple[int, int]) -> list[dict[str, Any]]:
-    """API versions of a group of kinds in a release, the stored one first."""
-    fitting = [line for line in _read(HERE / "served.yaml")[group] if release_of(line["cilium"]) <= release]
-    if not fitting:
-        raise LookupError(f"no resource definitions for Cilium {release[0]}.{release[1]}")
-    return fitting[-1]["versions"]
-
-
 def _definition(source: dict[str, Any], release: tuple[int, int]) -> Manifest:
-    served = served_versions(source["served"], release)
+    served = served_versions(source["kind"], release)
     return {
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
@@ -108,13 +94,13 @@ def _is_there(piece: Any, release: tuple[int, int], api: str) -> bool:
 
 @lru_cache
 def _read(path: Path) -> Any:
+    import yaml  # here: who only asks for a kind's version does without
+
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     return yaml.load(path.read_text(), Loader=loader)
 
 
 def stored_kind(kind: Kind, cilium_version: str) -> Kind:
     """A kind in the API version that a Cilium release stores: `v2alpha1` of the BGP kinds and the pool before 1.18."""
-    sources = (_read(path) for path in HERE.glob("*.yaml") if path.name not in NOT_KINDS)
-    source = next(source for source in sources if source["kind"] == kind.kind)
-    version = served_versions(source["served"], release_of(cilium_version))[0]["name"]
+    version = served_versions(kind.kind, release_of(cilium_version))[0]["name"]
     return replace(kind, api_version=f"{GROUP}/{version}")

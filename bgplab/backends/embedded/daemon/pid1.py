@@ -2,24 +2,28 @@
 
 With it the kernel ends every process of the lab, and with them go their namespaces, interfaces, routes and rules.
 It is started outside the lab, enters new namespaces itself, and never loads anything but the standard library,
-because every host's init is a fork of it.
+because every host's init is a fork of it. So is the daemon, which loads what it needs after the fork: a new interpreter
+would load all this again.
 """
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import selectors
 import signal
 import socket
 import sys
+import traceback
 from typing import Any
 
 from bgplab.backends.embedded.hosts import kernel
 from bgplab.backends.embedded.hosts.init import HostPlan, receive, run_as_init, send, write_sysctls
 
 LAB_NAMESPACES = kernel.CLONE_NEWPID | kernel.CLONE_NEWNS | kernel.CLONE_NEWNET | kernel.CLONE_NEWUTS
-HOST_NAMESPACES = LAB_NAMESPACES | kernel.CLONE_NEWIPC
+#: A host gets the others itself, once its mounts are made (hosts/init.py).
+HOST_NAMESPACES = kernel.CLONE_NEWPID | kernel.CLONE_NEWNS
 
 #: The lab's own network namespace only switches: it forwards no IP and its bridges pass nothing to netfilter.
 LAB_SYSCTLS = {
@@ -34,12 +38,7 @@ def enter_namespaces() -> None:
     """Always with a user namespace, for root too: what a lab's host may do must not depend on who started it."""
     user, group = os.getuid(), os.getgid()
     kernel.unshare(kernel.CLONE_NEWUSER)
-    with open("/proc/self/setgroups", "w") as file:
-        file.write("deny")
-    with open("/proc/self/uid_map", "w") as file:
-        file.write(f"0 {user} 1")
-    with open("/proc/self/gid_map", "w") as file:
-        file.write(f"0 {group} 1")
+    kernel.map_root_to(user, group)
     kernel.unshare(LAB_NAMESPACES)
 
 
@@ -52,12 +51,18 @@ def prepare_lab_root() -> None:
     write_sysctls(LAB_SYSCTLS)
 
 
-def start_daemon(argv: list[str], requests: socket.socket, keep: list[int]) -> int:
+def start_daemon(module: str, modules: str, line: int, requests: socket.socket, ours: socket.socket) -> int:
+    """Fork the daemon: a module's `main`, imported by name and after the fork, since PID 1 must not load it."""
     pid = os.fork()
     if pid == 0:
-        for descriptor in [requests.fileno(), *keep]:
-            os.set_inheritable(descriptor, True)
-        os.execv(argv[0], [*argv, str(requests.fileno())])
+        try:
+            ours.close()
+            kernel.set_process_title(module)
+            importlib.import_module(module).main(line, requests, modules)
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            os._exit(1)
     return pid
 
 
@@ -117,8 +122,11 @@ class Reaper:
 
 
 def main(argv: list[str]) -> None:
-    """`pid1 REPORT-FD KEEP-FDS DAEMON-ARGV…`: the report is one line, this PID 1's number as the caller sees it."""
-    report, keep = int(argv[0]), [int(number) for number in argv[1].split(",")]
+    """`pid1 REPORT-FD LINE-FD DAEMON MODULES STATE`: the report is one line, this PID 1's number as the caller sees it.
+
+    The line to the launcher, and where Python finds modules, are for the daemon; the state directory for people.
+    """
+    report, line, module, modules, _ = int(argv[0]), int(argv[1]), *argv[2:]
     enter_namespaces()
     child = os.fork()
     if child:
@@ -128,10 +136,9 @@ def main(argv: list[str]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # hosts inherit it; PID 1 itself is immune by being PID 1
     prepare_lab_root()
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    daemon = start_daemon(argv[2:], theirs, keep)
+    daemon = start_daemon(module, modules, line, theirs, ours)
     theirs.close()
-    for descriptor in keep:
-        os.close(descriptor)
+    os.close(line)
     Reaper(daemon, ours, []).serve()
 
 

@@ -7,12 +7,12 @@ from typing import Any
 from bgplab.backends.embedded.agents.addresses import dns_address
 from bgplab.backends.embedded.agents.kubelet.node import node_manifest
 from bgplab.backends.embedded.crds import load_crds
+from bgplab.backends.embedded.plan import ClusterPlan
 from bgplab.lab.cluster import Manifest
 from bgplab.spec.cilium_images import AGENT_IMAGE, OPERATOR_IMAGE
-from bgplab.spec.model import ClusterSpec
 
 
-def seeds(cluster: ClusterSpec) -> list[Manifest]:
+def seeds(cluster: ClusterPlan) -> list[Manifest]:
     """Objects to install before the API server serves its first request."""
     cilium = [_cilium_config(cluster), _agents(cluster), _operator(cluster)] if cluster.cilium_installed else []
     return [
@@ -24,7 +24,7 @@ def seeds(cluster: ClusterSpec) -> list[Manifest]:
     ]
 
 
-def _cilium_config(cluster: ClusterSpec) -> Manifest:
+def _cilium_config(cluster: ClusterPlan) -> Manifest:
     """Those keys of Cilium's ConfigMap that are true of the embedded lab."""
     return {
         "apiVersion": "v1",
@@ -54,7 +54,7 @@ def _cilium_config(cluster: ClusterSpec) -> Manifest:
     }
 
 
-def _agents(cluster: ClusterSpec) -> Manifest:
+def _agents(cluster: ClusterPlan) -> Manifest:
     labels = {"k8s-app": "cilium"}
     container = {"name": "cilium-agent", "image": f"{AGENT_IMAGE}:v{_patch(cluster.cilium_version)}"}
     return {
@@ -65,7 +65,7 @@ def _agents(cluster: ClusterSpec) -> Manifest:
     }
 
 
-def _operator(cluster: ClusterSpec) -> Manifest:
+def _operator(cluster: ClusterPlan) -> Manifest:
     labels = {"io.cilium/app": "operator", "name": "cilium-operator"}
     container = {"name": "cilium-operator", "image": f"{OPERATOR_IMAGE}:v{_patch(cluster.cilium_version)}"}
     return {
@@ -92,7 +92,7 @@ def _patch(version: str) -> str:
     return version if version.count(".") == 2 else f"{version}.0"
 
 
-def _kube_dns(cluster: ClusterSpec) -> Manifest:
+def _kube_dns(cluster: ClusterPlan) -> Manifest:
     """The Service alone: every node answers at its address itself (agents/dns), as a node-local DNS does."""
     return {
         "apiVersion": "v1",

@@ -1,10 +1,14 @@
-"""What the launcher tells the daemon: one JSON document, plus inherited sockets by descriptor number."""
+"""What the launcher tells the daemon: first what its hosts are, then, when that is made, what its clusters are."""
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+from bgplab.backends.embedded.plan import ClusterPlan
+from bgplab.backends.embedded.wiring.plan import Wiring
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,27 +26,48 @@ class Sockets:
     def all(self) -> list[int]:
         return [*self.kube.values(), *self.ssh.values(), self.control]
 
+    def received(self, descriptors: Sequence[int]) -> Sockets:
+        """The same sockets by the numbers under which they arrived, in the order of `all`."""
+        numbers = iter(descriptors)
+        return Sockets(
+            {name: next(numbers) for name in self.kube}, {name: next(numbers) for name in self.ssh}, next(numbers)
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """token: bearer token of the clusters' administrator. grace_seconds: how long an unowned lab stays."""
+    """Enough to make hosts. grace_seconds: how long an unowned lab stays. routers: name → files of its own root."""
 
-    name: str
     state: str
     userland: str
-    token: str
     grace_seconds: float
     sockets: Sockets
-    report: int
-
-    def to_json(self) -> str:
-        return json.dumps(asdict(self))
+    wiring: Wiring
+    routers: dict[str, dict[str, str]]
 
     @classmethod
-    def from_json(cls, text: str) -> Settings:
-        given = json.loads(text)
-        return cls(**{**given, "sockets": Sockets(**given["sockets"])})
+    def of(cls, given: dict[str, Any], descriptors: Sequence[int]) -> Settings:
+        """From JSON, and the descriptors that came with it."""
+        sockets = Sockets(**given["sockets"]).received(descriptors)
+        return cls(**{**given, "sockets": sockets, "wiring": Wiring.of(given["wiring"])})
 
     @property
     def directory(self) -> Path:
         return Path(self.state)
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterSettings:
+    """One cluster, once the lab's keys and certificates are in its directory.
+
+    token: the administrator's bearer token. seeds: what is in the cluster from the start.
+    """
+
+    plan: ClusterPlan
+    token: str
+    seeds: list[dict[str, Any]]
+
+    @classmethod
+    def of(cls, given: dict[str, Any]) -> ClusterSettings:
+        """From JSON."""
+        return cls(ClusterPlan.of(given["plan"]), given["token"], given["seeds"])

@@ -6,16 +6,23 @@ Commands and file transfer (OpenSSH's own sftp-server) run inside the host, so t
 from __future__ import annotations
 
 import asyncio
+import ctypes.util
 import logging
 import socket
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 
-import asyncssh
-
 from bgplab.backends.embedded.hosts import streams
 from bgplab.backends.embedded.hosts.switchboard import Host
 from bgplab.errors import LabError
+
+# While it is imported, asyncssh looks for liboqs and nettle, by starting ldconfig, gcc and ld. What it would use them
+# for (sntrup761, umac) nobody needs on a loopback, and cryptography has the rest.
+_find_library, ctypes.util.find_library = ctypes.util.find_library, lambda name: None
+try:
+    import asyncssh
+finally:
+    ctypes.util.find_library = _find_library
 
 SFTP_SERVER = "/usr/lib/openssh/sftp-server"
 

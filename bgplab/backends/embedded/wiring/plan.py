@@ -1,4 +1,4 @@
-"""Which interfaces, addresses and routes a lab has: pure, from the description to lines of `ip -batch`.
+"""Which interfaces, addresses and routes a lab has, as data; `planning.py` makes it out of a description.
 
 Every host has eth0, a silent uplink that answers nobody (as a VM's NAT interface does for lab addresses), and one
 interface per subnet: eth1, eth2, … A node's default route is the uplink, never the router; the other *node* subnets
@@ -8,10 +8,7 @@ are routed through the router, both ways (facts: otherwise G06 or G14 cannot hol
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address, IPv4Network
-
-from bgplab.spec.derived import subnet_routes
-from bgplab.spec.model import ClusterSpec, LabSpec, Node, Router, Subnet
+from typing import Any
 
 #: The uplink's addresses (RFC 5737, TEST-NET-1: nobody's), the same on every host, as Vagrant's are.
 UPLINK_ADDRESS = "192.0.2.15/24"
@@ -34,6 +31,29 @@ HOST_SYSCTLS = {
 }
 FORWARDING_SYSCTLS = {**HOST_SYSCTLS, "net.ipv4.ip_forward": "1"}
 
+#: What a node's namespace must be set to before the first connection; all writable without root.
+NODE_SYSCTLS: dict[str, str] = {
+    "net.ipv4.ip_forward": "1",
+    "net.ipv4.conf.all.rp_filter": "0",
+    "net.ipv4.conf.default.rp_filter": "0",
+    "net.ipv4.conf.all.send_redirects": "0",
+    "net.ipv4.conf.default.send_redirects": "0",
+    # "No route to host" must come for every refused connection, not six times a second (icmp_ratelimit).
+    "net.ipv4.icmp_ratemask": "0",
+    # A load test leaves 10,000 closed connections a second behind; the table holds 262,144 for the whole machine.
+    "net.netfilter.nf_conntrack_tcp_timeout_time_wait": "1",
+    "net.netfilter.nf_conntrack_tcp_timeout_close": "1",
+    "net.netfilter.nf_conntrack_tcp_timeout_syn_sent": "30",
+    # A packet in the middle of an unknown connection is nobody's: an entry for it would shadow the next real one.
+    "net.netfilter.nf_conntrack_tcp_loose": "0",
+    "net.netfilter.nf_conntrack_tcp_be_liberal": "1",
+}
+
+#: A node's SNAT (policy Cluster) makes the router's addresses one. To a pod that has a connection from this port in
+#: TIME_WAIT a new one seems old when its time stamps are another address's: 84 of 6000 timed out (RFC 7323, 5; Linux
+#: ip-sysctl, tcp_timestamps: 2 is without an offset per pair of addresses).
+ONE_CLOCK_SYSCTLS = {"net.ipv4.tcp_timestamps": "2"}
+
 
 @dataclass(frozen=True, slots=True)
 class Link:
@@ -54,12 +74,6 @@ class HostWiring:
     sysctls: dict[str, str] = field(default_factory=dict)
 
 
-#: A node's SNAT (policy Cluster) makes the router's addresses one. To a pod that has a connection from this port in
-#: TIME_WAIT a new one seems old when its time stamps are another address's: 84 of 6000 timed out (RFC 7323, 5; Linux
-#: ip-sysctl, tcp_timestamps: 2 is without an offset per pair of addresses).
-ONE_CLOCK_SYSCTLS = {"net.ipv4.tcp_timestamps": "2"}
-
-
 @dataclass(frozen=True, slots=True)
 class Wiring:
     """bridges: one per subnet, named by position so that no name grows past the kernel's 15 characters."""
@@ -67,70 +81,11 @@ class Wiring:
     bridges: tuple[str, ...]
     hosts: tuple[HostWiring, ...]
 
-
-def wiring_of(spec: LabSpec) -> Wiring:
-    """The whole lab's wiring."""
-    subnets = {subnet.name: f"br{number}" for number, subnet in enumerate(spec.subnets)}
-    routers = [_router(number, router, spec, subnets) for number, router in enumerate(spec.routers)]
-    nodes = [(cluster, node) for cluster in spec.clusters for node in cluster.nodes]
-    hosts = [_node(number, cluster, node, spec, subnets) for number, (cluster, node) in enumerate(nodes)]
-    return Wiring(tuple(subnets.values()), (*routers, *hosts))
-
-
-def _router(number: int, router: Router, spec: LabSpec, bridges: dict[str, str]) -> HostWiring:
-    links, lines = [_uplink(f"r{number}")], _common_lines()
-    for position, address in enumerate(router.addresses, start=1):
-        subnet = spec.subnet_of(address)
-        links.append(Link(f"r{number}e{position}", f"eth{position}", bridges[subnet.name]))
-        lines += _interface(f"eth{position}", address, subnet.cidr)
-    for prefix in router.networks:
-        owner = prefix.network_address + min(200, prefix.num_addresses - 1)
-        lines.append(f"address add {owner}/{prefix.prefixlen} dev lo")
-    lines += _uplink_routes()
-    sysctls = {**FORWARDING_SYSCTLS, **ONE_CLOCK_SYSCTLS, "net.ipv4.fib_multipath_hash_policy": "0"}
-    if spec.ecmp.hash_seed is not None:
-        sysctls["-net.ipv4.fib_multipath_hash_seed"] = str(spec.ecmp.hash_seed)
-    return HostWiring(router.name, tuple(links), tuple(lines), sysctls)
-
-
-def _node(number: int, cluster: ClusterSpec, node: Node, spec: LabSpec, bridges: dict[str, str]) -> HostWiring:
-    subnet = spec.subnet_of(node.address)
-    links = (_uplink(f"n{number}"), Link(f"n{number}e1", "eth1", bridges[subnet.name]))
-    lines = _common_lines() + _interface("eth1", node.address, subnet.cidr)
-    lines += _uplink_routes()
-    lines += [f"route add {route.prefix} via {route.via} dev eth1" for route in subnet_routes(spec, node)]
-    if cluster.cilium_installed:
-        lines += _pod_network(cluster, node, subnet)
-    return HostWiring(node.name, links, tuple(lines), dict(FORWARDING_SYSCTLS))
-
-
-def _pod_network(cluster: ClusterSpec, node: Node, subnet: Subnet) -> list[str]:
-    """What Cilium's agent does; where it is installed later, the agents do it then (agents/pod_network.py)."""
-    lines = [
-        f"route add {other.pod_cidr} via {other.address} dev eth1"  # Cilium: autoDirectNodeRoutes, on-link nodes only
-        for other in cluster.nodes
-        if other != node and other.address in subnet.cidr
-    ]
-    # The node's own address in the pod network (Cilium's cilium_host): pods' gateway, source for pods on this node.
-    return [*lines, f"address add {node.pod_cidr.network_address + 1}/32 dev lo"]
-
-
-def _uplink(prefix: str) -> Link:
-    return Link(f"{prefix}e0", "eth0", None)
-
-
-def _common_lines() -> list[str]:
-    return [
-        "link set lo up",
-        "link set eth0 up",
-        f"address add {UPLINK_ADDRESS} dev eth0",
-        f"neighbour replace {UPLINK_GATEWAY} lladdr {UPLINK_GATEWAY_MAC} nud permanent dev eth0",
-    ]
-
-
-def _uplink_routes() -> list[str]:
-    return [f"route add default via {UPLINK_GATEWAY} dev eth0"]
-
-
-def _interface(name: str, address: IPv4Address, network: IPv4Network) -> list[str]:
-    return [f"link set {name} up", f"address add {address}/{network.prefixlen} broadcast + dev {name}"]
+    @classmethod
+    def of(cls, given: dict[str, Any]) -> Wiring:
+        """From JSON."""
+        hosts = (
+            HostWiring(one["name"], tuple(Link(**link) for link in one["links"]), tuple(one["lines"]), one["sysctls"])
+            for one in given["hosts"]
+        )
+        return cls(tuple(given["bridges"]), tuple(hosts))

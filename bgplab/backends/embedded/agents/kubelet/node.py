@@ -6,8 +6,8 @@ import os
 from typing import Any
 
 from bgplab.backends.embedded.agents.kubelet.status import now, stamp
+from bgplab.backends.embedded.plan import NodePlan
 from bgplab.lab.cluster import Manifest
-from bgplab.spec.model import Node
 
 KUBELET_VERSION = "v1.33.2"
 NOT_READY_TAINT = {"key": "node.kubernetes.io/not-ready", "effect": "NoSchedule"}
@@ -43,8 +43,8 @@ def _condition(kind: str, status: str, reason: str, message: str) -> dict[str, A
     }
 
 
-def node_manifest(node: Node, *, network_ready: bool = True) -> Manifest:
-    """A node with the description's address and pod range.
+def node_manifest(node: NodePlan, *, network_ready: bool = True) -> Manifest:
+    """A node with the plan's address and pod range.
 
     network_ready: False before a network plugin is installed; a control plane then has its taint, as kind's has.
     """

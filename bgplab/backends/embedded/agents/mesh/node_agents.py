@@ -17,8 +17,8 @@ from bgplab.backends.embedded.agents.mesh.status import RemoteStatus
 from bgplab.backends.embedded.agents.mesh.timers import CILIUM, MeshTimers
 from bgplab.backends.embedded.controllers.runtime import Informer, Informers, Worker
 from bgplab.backends.embedded.hosts.handle import HostHandle
+from bgplab.backends.embedded.plan import NodePlan
 from bgplab.lab.cluster import SECRET, Kind, Manifest
-from bgplab.spec.model import Node
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +60,7 @@ class MeshAgents:
         if self._worker is not None:
             self._worker.enqueue((errand, name))
 
-    def start(self, node: Node, host: HostHandle, settings: AgentSettings, pod: Manifest) -> None:
+    def start(self, node: NodePlan, host: HostHandle, settings: AgentSettings, pod: Manifest) -> None:
         """A node's agent starts, in this pod. What its predecessor knew stays until remote clusters say otherwise:
         Cilium's own keeps it in eBPF maps, and waits for them a minute before it drops what is stale."""
         with self._lock:

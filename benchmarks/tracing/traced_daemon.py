@@ -1,4 +1,4 @@
-"""Python imports this by itself when its directory is in PYTHONPATH: time stamps from inside a lab's daemon.
+"""A lab's daemon with time stamps from inside: `trace.py` names this module in place of the daemon's own.
 
 Nothing of the project changes for it: modules that are named here are wrapped as they are imported. One JSON line per
 span, in trace.jsonl beside the lab's directory: name, begin, end, CPU seconds of the thread, thread.
@@ -7,11 +7,13 @@ span, in trace.jsonl beside the lab's directory: name, begin, end, CPU seconds o
 from __future__ import annotations
 
 import functools
+import importlib
 import importlib.abc
 import importlib.machinery
 import inspect
 import json
 import os
+import socket
 import sys
 import threading
 import time
@@ -23,30 +25,33 @@ from typing import Any
 _DAEMON = "bgplab.backends.embedded.daemon"
 #: module → attributes (`Class.method` or `function`) to time. Whatever is not there any more is left out.
 SPANS = {
-    f"{_DAEMON}.assembly": [
-        "Assembly._make_hosts", "make_bridges", "wait_ready", "connect_hosts", "start_router",
-    ],
+    f"{_DAEMON}.main": [],
+    f"{_DAEMON}.hosts": ["LabHosts._make", "make_bridges", "wait_ready", "connect_hosts", "start_router"],
+    f"{_DAEMON}.serving": [],
     f"{_DAEMON}.cluster": [
-        "ClusterAssembly.serve", "ClusterAssembly.start_agents", "seeds", "start_controllers", "NodeAgents.start",
-        "Kubelet", "NodeAgents.wait_ready",
+        "ClusterAssembly.serve", "ClusterAssembly.start_agents", "start_kubernetes_controllers",
+        "start_cilium_controllers", "NodeAgents.start", "Kubelet", "NodeAgents.wait_ready",
     ],
+    "asyncio": [],
+    "bgplab.lab.kubernetes_cluster": [],
+    "bgplab.backends.embedded.agents.node": [],
     "bgplab.backends.embedded.kube.server": ["KubeServer.install"],
     "bgplab.backends.embedded.hosts.ssh": ["listen"],
-    "bgplab.spec.model": [],
-    f"{_DAEMON}.report": ["Report.ready"],
+    f"{_DAEMON}.line": ["Line.receive", "Report.ready"],
 }  # fmt: skip
 
 
-def _start() -> None:
-    settings = next(word for word in sys.orig_argv if word.endswith("settings.json"))
-    trace = os.open(Path(settings).parents[1] / "trace.jsonl", os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC)
+def main(line: int, requests: socket.socket, modules: str) -> None:
+    """As the daemon's own."""
+    trace = os.open(Path(sys.argv[-1]) / "labs" / "trace.jsonl", os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC)
 
     def note(name: str, begin: float, cpu: float) -> None:
-        line = [name, begin, time.monotonic(), time.thread_time() - cpu, threading.current_thread().name]
-        os.write(trace, json.dumps(line).encode() + b"\n")
+        taken = [name, begin, time.monotonic(), time.thread_time() - cpu, threading.current_thread().name]
+        os.write(trace, json.dumps(taken).encode() + b"\n")
 
-    note("Python has started", time.monotonic() - time.process_time(), 0.0)
+    note("PID 1 has forked the daemon", time.monotonic() - time.process_time(), 0.0)
     sys.meta_path.insert(0, _Finder(note))
+    importlib.import_module(f"{_DAEMON}.main").main(line, requests, modules)
 
 
 class _Finder(importlib.abc.MetaPathFinder):
@@ -101,7 +106,3 @@ def _wrap(module: ModuleType, wanted: str, note: Callable[[str, float, float], N
             note(wanted, begin, cpu)
 
     setattr(owner, attribute, awaited if inspect.iscoroutinefunction(function) else plain)
-
-
-if any(word.endswith("daemon.main") for word in sys.orig_argv):
-    _start()
