@@ -36,6 +36,6 @@ class LocalRuntime:
         return process.returncode or 0
 
     async def logs(
-        self, namespace: str, pod: str, container: str | None, *, follow: bool, tail: int | None
+        self, namespace: str, pod: str, container: str | None, *, follow: bool, tail: int | None, previous: bool
     ) -> AsyncIterator[bytes]:
         yield f"2026-01-01T00:00:00.000000000Z said by {pod}\n".encode()

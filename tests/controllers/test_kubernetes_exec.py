@@ -73,3 +73,13 @@ def test_a_missing_pod_is_a_refusal(pod_cluster: Cluster):
 
 def test_logs_are_text(pod_cluster: Cluster):
     assert pod_cluster.logs("web") == "said by web\n"
+
+
+def test_a_container_that_does_not_run_yet_is_a_command_that_failed(pod_cluster: Cluster):
+    # whoever waits for the pod takes that for "not yet" (lab/waiting.py)
+    waiting = {"name": "web", "ready": False, "restartCount": 0, "image": "traefik/whoami", "imageID": ""}
+    waiting["state"] = {"waiting": {"reason": "ContainerCreating"}}
+    status = {"containerStatuses": [waiting]}
+    pod_cluster.patch(POD, "web", {"status": status}, "default", type="merge", subresource="status")
+    with pytest.raises(CommandFailed, match="container not found"):
+        pod_cluster.exec("web", ["true"], check=False)

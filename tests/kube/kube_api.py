@@ -38,8 +38,11 @@ class Api:
         self._connection = http.client.HTTPSConnection("127.0.0.1", port, context=context, timeout=20)
         self._headers = {"Authorization": f"Bearer {token}"} if token else {}
 
-    def ask(self, method: str, path: str, body: Any = None, kind: str = "application/json", **headers: str) -> Reply:
-        text = None if body is None else json.dumps(body)
+    def ask(
+        self, method: str, path: str, body: Any = None, kind: str = "application/json", *, raw: str = "", **headers: str
+    ) -> Reply:
+        """raw: what is sent as it is, in place of a body."""
+        text = raw or (None if body is None else json.dumps(body))
         sent = {**self._headers, "Content-Type": kind, **{k.replace("_", "-"): v for k, v in headers.items()}}
         self._connection.request(method, path, text, sent)
         reply = self._connection.getresponse()

@@ -57,8 +57,12 @@ class FakeRuntime:
         return 0
 
     async def logs(
-        self, namespace: str, pod: str, container: str | None, *, follow: bool, tail: int | None
-    ) -> AsyncIterator[bytes]:
+        self, namespace: str, pod: str, container: str | None, *, follow: bool, tail: int | None,
+        previous: bool,
+    ) -> AsyncIterator[bytes]:  # fmt: skip
+        if previous:
+            yield b"2026-01-01T00:00:00.000000000Z before\n"
+            return
         lines = [line.encode() for line in LINES]
         for line in lines[len(lines) - tail :] if tail is not None else lines:
             yield line

@@ -35,6 +35,13 @@ def test_a_certificate_of_another_authority_is_not(running: Running, tmp_path_fa
         Api(running.port, context, None).get("/api/v1/pods")
 
 
+@pytest.mark.parametrize("header", [{"Impersonate_User": "bob"}, {"Impersonate_Uid": "1"}, {"Impersonate_Group": "g"}])
+def test_nobody_is_answered_as_somebody_else(api: Api, header: dict[str, str]) -> None:
+    reply = api.get("/api/v1/pods", **header)
+    assert (reply.code, reply.body["reason"]) == (403, "Forbidden")
+    assert "cannot impersonate others" in reply.body["message"]
+
+
 @pytest.mark.parametrize("path", ["/healthz", "/livez", "/readyz", "/version", "/version/"])
 def test_health_and_version_are_open(running: Running, path: str) -> None:
     assert running.api(None).get(path).code == 200
@@ -55,6 +62,14 @@ def test_a_document_of_openapi_has_everything_it_refers_to(widgets: Api) -> None
         assert references(document) <= known, path
 
 
+def test_the_second_openapi_has_no_paths(api: Api) -> None:
+    assert api.get("/openapi/v2").body["paths"] == {}
+    asked = "application/com.github.proto-openapi.spec.v2@v1.0+protobuf"
+    reply = api.get("/openapi/v2", Accept=asked)
+    assert reply.headers["content-type"] == "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
+    assert reply.body == "\x0a\x032.0\x12\x10\x0a\x0aKubernetes\x12\x02v1\x42\x00"
+
+
 def references(part: object) -> set[str]:
     if isinstance(part, dict):
         own = {part["$ref"]} if isinstance(part.get("$ref"), str) else set()
@@ -70,7 +85,6 @@ def references(part: object) -> set[str]:
         ("GET", "/nothing", 404),
         ("GET", f"{PODS}/web/portforward", 404),
         ("POST", "/apis/authentication.k8s.io/v1/tokenreviews", 404),
-        ("GET", "/openapi/v2", 404),
         ("POST", f"{CONFIG_MAPS}/settings", 405),
         ("POST", "/api/v1/configmaps", 405),
         ("PUT", CONFIG_MAPS, 405),
@@ -81,6 +95,7 @@ def test_what_is_not_served_is_refused_with_a_status(api: Api, method: str, path
     reply = api.ask(method, path, {} if method in ("POST", "PUT") else None)
     assert reply.code == code
     assert reply.body["kind"] == "Status"
+    assert ("details" in reply.body) == (code == 404)
 
 
 @pytest.mark.parametrize("kind", ["application/cbor", "application/xml", "text/plain"])

@@ -162,3 +162,12 @@ def test_a_collection_is_deleted_by_selector(api: Api) -> None:
         api.post(SERVICES, manifest)
     api.delete(f"{SERVICES}?labelSelector=app%3Da")
     assert {each["metadata"]["name"] for each in api.get(SERVICES).body["items"]} == {"kubernetes", "two"}
+
+
+@pytest.mark.parametrize("name", ["default", "kube-system", "kube-public"])
+@pytest.mark.parametrize("query", ["", "?dryRun=All"])
+def test_a_namespace_that_a_cluster_cannot_be_without_stays(api: Api, name: str, query: str) -> None:
+    reply = api.delete(f"/api/v1/namespaces/{name}{query}")
+    assert (reply.code, reply.body["reason"]) == (403, "Forbidden")
+    assert reply.body["message"] == f'namespaces "{name}" is forbidden: this namespace may not be deleted'
+    assert api.get(f"/api/v1/namespaces/{name}").body["status"]["phase"] == "Active"

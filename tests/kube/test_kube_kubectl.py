@@ -349,3 +349,19 @@ def test_definitions_that_seed_a_server_are_served(kubectl: Kubectl, running: An
     running.loop.call_soon_threadsafe(running.server.install, [definition(), widget()])
     assert kubectl("get", CRDS.rsplit("/", 1)[-1]).rows()[0][0] == "widgets.lab.example"
     assert kubectl("get", "widgets").rows()[0][0] == "one"
+
+
+@pytest.mark.parametrize(
+    ("version", "kind"),
+    [("v1", "Foo"), ("batch/v1", "Job"), ("networking.k8s.io/v1", "Ingress"), ("lab.example/v9", "X")],
+)
+def test_a_kind_that_is_not_served_is_named_as_by_any_cluster(kubectl: Kubectl, version: str, kind: str) -> None:
+    given = {"apiVersion": version, "kind": kind, "metadata": {"name": "x"}}
+    said = kubectl("apply", "-f", "-", given=given, fails=True).err
+    assert f'no matches for kind "{kind}" in version "{version}"' in said
+
+
+def test_debug_is_refused_in_words(kubectl: Kubectl, api: Api) -> None:
+    api.post(PODS, pod(nodeName="node-1"))
+    said = kubectl("debug", "web", "--image=nginx", "--profile=general", fails=True).err
+    assert "ephemeral containers are disabled for this cluster" in said

@@ -51,6 +51,25 @@ def test_a_node_port_stays_while_the_service_changes(api: Api) -> None:
     assert patched["spec"]["ports"][0]["nodePort"] == port
 
 
+def test_a_node_port_belongs_to_a_ports_name(api: Api) -> None:
+    ports = [{"name": "a", "port": 80}, {"name": "b", "port": 81}]
+    first, second = (
+        port["nodePort"] for port in api.post(SERVICES, service(type="NodePort", ports=ports)).body["spec"]["ports"]
+    )
+    changed = [{"name": "b", "port": 90, "targetPort": 8080}, {"name": "c", "port": 91}]
+    kept, new = api.patch(f"{SERVICES}/web", {"spec": {"ports": changed}}).body["spec"]["ports"]
+    assert kept["nodePort"] == second
+    assert new["nodePort"] not in (first, second, None)
+
+
+def test_a_node_port_that_was_given_to_another_port_is_not_kept(api: Api) -> None:
+    ports = [{"name": "a", "port": 80, "nodePort": 30080}]
+    api.post(SERVICES, service(type="NodePort", ports=ports))
+    changed = [{"name": "a", "port": 80}, {"name": "b", "port": 81, "nodePort": 30080}]
+    a, b = api.patch(f"{SERVICES}/web", {"spec": {"ports": changed}}).body["spec"]["ports"]
+    assert b["nodePort"] == 30080 and a["nodePort"] != 30080
+
+
 def test_back_to_cluster_ip_the_node_port_is_free_again(api: Api) -> None:
     api.post(SERVICES, service(type="NodePort", ports=[{"port": 80, "nodePort": 30080}]))
     spec = api.patch(f"{SERVICES}/web", {"spec": {"type": "ClusterIP"}}).body["spec"]

@@ -48,6 +48,13 @@ def test_exec_in_a_pod_that_is_not_there_is_refused(kubectl: Kubectl) -> None:
     assert 'pods "web" not found' in kubectl("exec", "web", "--", "echo", fails=True).err
 
 
+@pytest.mark.parametrize("state", [{"waiting": {"reason": "ErrImagePull"}}, {"terminated": {"exitCode": 1}}])
+def test_exec_in_a_container_that_does_not_run_is_refused(kubectl: Kubectl, web: Api, state: dict[str, Any]) -> None:
+    status = {"name": "main", "image": "nginx", "imageID": "", "ready": False, "restartCount": 0, "state": state}
+    assert web.patch(f"{PODS}/web/status", {"status": {"containerStatuses": [status]}}).code == 200
+    assert 'container not found ("main")' in kubectl("exec", "web", "--", "echo", fails=True).err
+
+
 def test_exec_in_a_container_that_is_not_there_is_refused(kubectl: Kubectl, web: Api) -> None:
     assert (
         "container other is not valid for pod web"
@@ -138,6 +145,27 @@ def test_logs_of_a_container_that_waits_say_what_for(kubectl: Kubectl, web: Api)
     assert 'container "main" in pod "web" is waiting to start: ErrImagePull' in failed
 
 
+ENDED = {"terminated": {"exitCode": 1, "reason": "Error"}}
+BACKS_OFF = {"waiting": {"reason": "CrashLoopBackOff"}}
+
+
+def _status(web: Api, **status: Any) -> None:
+    common = {"name": "main", "image": "nginx", "imageID": "", "ready": False, "restartCount": 1}
+    statuses = {"containerStatuses": [{**common, **status}]}
+    assert web.patch(f"{PODS}/web/status", {"status": statuses}).code == 200
+
+
+def test_logs_of_the_time_before_are_asked_for_apart(kubectl: Kubectl, web: Api) -> None:
+    _status(web, state={"running": {}}, lastState=ENDED)
+    assert kubectl("logs", "web", "--previous").out == "before\n"
+    assert kubectl("logs", "web").out == "one\ntwo\nthree\n"
+
+
+def test_a_container_that_ran_has_logs_while_it_waits_to_run_again(kubectl: Kubectl, web: Api) -> None:
+    _status(web, state=BACKS_OFF, lastState=ENDED)
+    assert kubectl("logs", "web").out == "one\ntwo\nthree\n"
+
+
 def test_logs_come_with_the_time_of_each_line(kubectl: Kubectl, web: Api) -> None:
     assert kubectl("logs", "web", "--timestamps").out == "".join(LINES)
 
@@ -163,7 +191,7 @@ def test_the_last_lines_are_counted_before_the_time_is_looked_at(kubectl: Kubect
 @pytest.mark.parametrize(
     ("asked", "said"),
     [
-        ("previous=true", "previous is not supported"),
+        ("previous=true", 'previous terminated container "main" in pod "web" not found'),
         ("sinceSeconds=0", "must be greater than or equal to 1"),
         ("sinceSeconds=-5", "sinceSeconds: Invalid value"),
         ("sinceTime=yesterday", "must be a time of RFC 3339"),

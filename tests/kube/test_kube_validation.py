@@ -140,3 +140,50 @@ def test_text_of_a_secret_becomes_data(api: Api) -> None:
     secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s"}, "stringData": {"a": "b"}}
     created = api.post("/api/v1/namespaces/default/secrets", secret).body
     assert (created["data"], created["type"], "stringData" in created) == ({"a": "Yg=="}, "Opaque", False)
+
+
+@pytest.mark.parametrize("text", ["!!", "YQ", "not base64 at all"])
+def test_a_secret_holds_base64(api: Api, text: str) -> None:
+    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s"}, "data": {"key": text}}
+    reply = api.post("/api/v1/namespaces/default/secrets", secret)
+    assert (reply.code, "illegal base64 data" in reply.body["message"]) == (400, True)
+
+
+@pytest.mark.parametrize("key", ["a b", "a/b", "", "..", "x" * 254])
+def test_keys_of_config_maps_and_secrets_are_names_of_files(api: Api, key: str) -> None:
+    reply = api.post(CONFIG_MAPS, {**config_map(), "data": {key: "text"}})
+    assert (reply.code, list(reply.causes)) == (422, [f"data[{key}]"])
+    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s"}, "stringData": {key: "text"}}
+    assert api.post("/api/v1/namespaces/default/secrets", secret).code == 422
+
+
+@pytest.mark.parametrize("body", ["[" * 5000, '{"metadata":{"name":"d"},"data":' + "[" * 5000 + "]" * 5000 + "}"])
+@pytest.mark.parametrize("kind", ["application/json", "application/yaml"])
+def test_what_is_nested_without_end_is_refused(api: Api, body: str, kind: str) -> None:
+    assert api.ask("POST", CONFIG_MAPS, raw=body, kind=kind).code == 400
+
+
+@pytest.mark.parametrize(
+    ("text", "data"),
+    [
+        ("{x: 2020-01-01}", {"x": "2020-01-01"}),
+        ("{x: 2020-01-01T00:00:00Z}", {"x": "2020-01-01T00:00:00Z"}),
+        ("{2: a, true: b}", {"2": "a", "true": "b"}),
+    ],
+)
+def test_applied_yaml_is_read_as_json(api: Api, text: str, data: dict[str, str]) -> None:
+    body = f"apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: settings}}\ndata: {text}\n"
+    reply = api.ask("PATCH", f"{CONFIG_MAPS}/settings?fieldManager=me", raw=body, kind="application/apply-patch+yaml")
+    assert (reply.code, reply.body.get("data")) == (201, data)
+
+
+@pytest.mark.parametrize("text", ["data: !!set {a}", "data: !!binary aGk=", "data: &a {x: *a}", "? [a]\n: b"])
+def test_applied_yaml_that_is_no_json_is_refused(api: Api, text: str) -> None:
+    body = f"apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: settings}}\n{text}\n"
+    reply = api.ask("PATCH", f"{CONFIG_MAPS}/settings?fieldManager=me", raw=body, kind="application/apply-patch+yaml")
+    assert reply.code == 400
+
+
+@pytest.mark.parametrize("seconds", ["abc", "1.5", "1s"])
+def test_the_time_of_a_watch_is_a_number(api: Api, seconds: str) -> None:
+    assert api.get(f"{CONFIG_MAPS}?watch=true&timeoutSeconds={seconds}").code == 400

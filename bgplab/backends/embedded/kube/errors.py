@@ -38,7 +38,8 @@ class ApiError(Exception):
             "reason": self.reason,
             "code": self.code,
         }
-        if self.details:
+        if self.details or self.reason == "NotFound":
+            # `kubectl debug` looks into the details of this one without asking whether there are any
             body["details"] = self.details
         return body
 

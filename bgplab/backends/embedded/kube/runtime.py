@@ -33,9 +33,10 @@ class PodRuntime(Protocol):
         ...
 
     def logs(
-        self, namespace: str, pod: str, container: str | None, *, follow: bool, tail: int | None
+        self, namespace: str, pod: str, container: str | None, *, follow: bool, tail: int | None, previous: bool
     ) -> AsyncIterator[bytes]:
-        """What a container wrote, in pieces of any length; tail: the last lines only; follow: until it ends.
+        """What a container wrote, in pieces of any length; tail: the last lines only; follow: until it ends;
+        previous: before it was last started.
 
         Each line has the time of its writing before it: RFC 3339, UTC, with nine digits of the second, and a blank.
         """

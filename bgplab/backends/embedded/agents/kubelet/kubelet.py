@@ -11,7 +11,7 @@ import logging
 import socket
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 from types import MappingProxyType
@@ -19,10 +19,19 @@ from typing import Any, Protocol
 
 from bgplab.backends.embedded.agents.dns import pod_resolv_conf
 from bgplab.backends.embedded.agents.kubelet.addresses import PodAddresses
+from bgplab.backends.embedded.agents.kubelet.environment import ConfigNotReady, environment_of, referred
 from bgplab.backends.embedded.agents.kubelet.network import connect_pod, interface_of
 from bgplab.backends.embedded.agents.kubelet.node import NETWORK_NOT_READY
 from bgplab.backends.embedded.agents.kubelet.node_networks import NodeNetworks
-from bgplab.backends.embedded.agents.kubelet.sandbox import Placement, Sandbox
+from bgplab.backends.embedded.agents.kubelet.probes import (
+    WORDS,
+    Ground,
+    has_probes,
+    initial_health,
+    start_probing,
+)
+from bgplab.backends.embedded.agents.kubelet.refusals import refused
+from bgplab.backends.embedded.agents.kubelet.sandbox import BACK_OFF, Placement, Sandbox, Setup
 from bgplab.backends.embedded.agents.kubelet.status import ContainerView, now, pod_status, stamp
 from bgplab.backends.embedded.agents.kubelet.volumes import Mounted, VolumeNotReady, mounted
 from bgplab.backends.embedded.agents.netns import socket_in
@@ -36,9 +45,11 @@ from bgplab.lab.cluster import EVENT, POD, SECRET, ApiError, Cluster, Kind, Mani
 
 logger = logging.getLogger(__name__)
 
-RESTART_BACKOFF_SECONDS = 10.0
+# kubelet's: an ended container starts at once, then after 10 s, 20 s, … 5 min
+FIRST_BACK_OFF_SECONDS, LONGEST_BACK_OFF_SECONDS = 10.0, 300.0
 LISTEN_PATIENCE_SECONDS = 3.0
 VOLUME_RETRY_SECONDS = 0.5
+CONFIG_ERROR = "CreateContainerConfigError"
 WORKERS = 4
 
 
@@ -146,7 +157,10 @@ class Kubelet:
         if key in self._outdated:
             self._outdated.discard(key)
             self._renew_mounts(key, pod, sandbox)
-        return self._keep_running(pod, sandbox)
+        try:
+            return self._keep_running(pod, sandbox)
+        except _NotYet as obstacle:  # what its environment names is gone meanwhile
+            return obstacle.again_seconds
 
     def _renew_mounts(self, key: tuple[str, str], pod: Manifest, sandbox: Sandbox) -> None:
         """Put what changed of mounted Secrets into the pod; what is gone stays, as with a real kubelet."""
@@ -162,7 +176,7 @@ class Kubelet:
         key = key_of(pod)
         address = str(self._nodes[pod["spec"]["nodeName"]].address)
         views = [
-            ContainerView(one["name"], one["image"], "", waiting="ContainerCreating")
+            ContainerView(one["name"], one["image"], "", waiting=obstacle.waiting, message=obstacle.told)
             for one in pod["spec"]["containers"]
         ]
         self._write_status(pod, pod_status(pod, address, None, views))
@@ -172,6 +186,9 @@ class Kubelet:
 
     def _create(self, key: tuple[str, str], pod: Manifest) -> Sandbox:
         node = self._nodes[pod["spec"]["nodeName"]]
+        self._refuse_what_is_not_done(pod)
+        for container in pod["spec"]["containers"]:
+            self._referred(pod, container)
         placement = self._place(pod, node)
         self._told.pop(key, None)
         sandbox = Sandbox(placement, lambda: self._enqueue(key))
@@ -181,6 +198,25 @@ class Kubelet:
         self._report(pod, sandbox)
         self._on_pods()
         return sandbox
+
+    def _refuse_what_is_not_done(self, pod: Manifest) -> None:
+        """Raises _NotYet, for good. Containers without a process of their own may ask for anything: the agents act."""
+        programs = [(resolve(container["image"]), container) for container in pod["spec"]["containers"]]
+        asked = refused(pod)
+        if asked and any(program and program.argv(container) is not None for program, container in programs):
+            message = f"the embedded lab does not do: {', '.join(asked)}"
+            raise _NotYet("Failed", f"Error: {message}", None, CONFIG_ERROR, message)
+
+    def _referred(self, pod: Manifest, container: Mapping[str, Any]) -> dict[str, str]:
+        """Variables from other objects. Raises _NotYet."""
+        try:
+            return referred(container, self._reader(pod))
+        except ConfigNotReady as fault:
+            message = str(fault)
+            raise _NotYet("Failed", f"Error: {message}", VOLUME_RETRY_SECONDS, CONFIG_ERROR, message) from fault
+
+    def _reader(self, pod: Manifest) -> Callable[[Kind, str], Manifest | None]:
+        return lambda kind, name: self._cluster.get(kind, name, pod["metadata"]["namespace"])
 
     def _place(self, pod: Manifest, node: KubeletNode) -> Placement:
         metadata = pod["metadata"]
@@ -208,13 +244,8 @@ class Kubelet:
         return Placement(*common, host=host, address=address, own_host=True, interface=interface)
 
     def _volumes(self, pod: Manifest) -> Mounted:
-        namespace = pod["metadata"]["namespace"]
-
-        def read(kind: Kind, name: str) -> Manifest | None:
-            return self._cluster.get(kind, name, namespace)
-
         try:
-            return mounted(pod, read)
+            return mounted(pod, self._reader(pod))
         except VolumeNotReady as fault:
             raise _NotYet("FailedMount", str(fault), again_seconds=VOLUME_RETRY_SECONDS) from fault
 
@@ -227,20 +258,54 @@ class Kubelet:
             self._event(pod, "Failed", f'Failed to pull image "{image}": {message}', kind="Warning")
             return
         self._run(pod, sandbox, container, program)
-        self._event(pod, "Started", f"Started container {name}")
 
     def _run(self, pod: Manifest, sandbox: Sandbox, container: Mapping[str, Any], program: Program) -> None:
-        environment = _environment(pod, container, sandbox.placement.address)
-        argv = program.argv(container, environment)
+        name, image = container["name"], container["image"]
+        setup = self._setup(pod, sandbox, container)
+        argv = program.argv(container, setup.environment)
         if argv is None:
             service = self._services.get(program.image)
             if service:
                 self._start_service(pod, sandbox, service)
-            sandbox.run_nothing(container["name"], container["image"])
-        else:
-            sandbox.run(container["name"], container["image"], argv, environment)
-            if sandbox.placement.own_host and program.entrypoint:
-                _wait_listening(sandbox.placement.host.netns, container)
+            sandbox.run_nothing(name, image)
+        elif why := self._run_process(pod, sandbox, container, argv, setup):
+            self._event(pod, "Failed", f"Error: {why}", kind="Warning")
+            return
+        elif sandbox.placement.own_host and program.entrypoint:
+            _wait_listening(sandbox.placement.host.netns, container)
+        self._event(pod, "Started", f"Started container {name}")
+
+    def _run_process(
+        self, pod: Manifest, sandbox: Sandbox, container: Mapping[str, Any], argv: list[str], setup: Setup
+    ) -> str | None:
+        """Start it and its probes; or why it cannot be."""
+        health = initial_health(container)
+        name = container["name"]
+        why = sandbox.run(
+            name, container["image"], argv, setup, started_up=health.started, healthy=health.ready or not health.started
+        )
+        if why is None and has_probes(container):
+            number = next(view.number for view in sandbox.views if view.name == name)
+            netns = self._nodes[sandbox.placement.node].host.netns
+            grace = float(pod["spec"].get("terminationGracePeriodSeconds", 30))
+            start_probing(Ground(sandbox, container, number, netns, grace, functools.partial(self._tell_of_probe, pod)))
+        return why
+
+    def _tell_of_probe(self, pod: Manifest, kind: str, text: str) -> None:
+        with contextlib.suppress(ApiError):  # the pod's namespace may be going
+            if kind:
+                self._event(pod, "Unhealthy", f"{WORDS[kind]} probe failed: {text}", kind="Warning")
+            else:
+                self._event(pod, "Killing", text)
+
+    def _setup(self, pod: Manifest, sandbox: Sandbox, container: Mapping[str, Any]) -> Setup:
+        placement = sandbox.placement
+        others = self._referred(pod, container)
+        environment = environment_of(pod, container, placement.address, self._nodes[placement.node].address, others)
+        directory = container.get("workingDir") or Setup().directory
+        if container.get("workingDir"):
+            placement.host.run(["mkdir", "-p", directory])
+        return Setup(environment, directory)
 
     def _start_service(self, pod: Manifest, sandbox: Sandbox, service: ContainerService) -> None:
         self._served[key_of(pod)] = service, pod
@@ -251,25 +316,40 @@ class Kubelet:
             raise
 
     def _keep_running(self, pod: Manifest, sandbox: Sandbox) -> float | None:
-        """Start ended containers again as restartPolicy says; seconds until it is time, or None."""
-        policy = pod["spec"].get("restartPolicy", "Always")
-        again: float | None = None
+        """Start anew what has ended, as restartPolicy says, and what has another image now; seconds until it is time
+        for the next, or None.
+        """
+        again: list[float] = []
+        wanted = {container["name"]: container for container in pod["spec"]["containers"]}
         for view in sandbox.views:
-            if view.exit_status is None or view.waiting or policy == "Never":
-                continue
-            if policy == "OnFailure" and view.exit_status == 0:
-                continue
-            waited = time.time() - (view.finished or now()).timestamp()
-            pause = 0.0 if view.restarts == 0 else RESTART_BACKOFF_SECONDS
-            if waited < pause:
-                again = min(again or pause, pause - waited)
-                continue
-            container = next(one for one in pod["spec"]["containers"] if one["name"] == view.name)
-            program = resolve(view.image)
-            if program:
-                self._run(pod, sandbox, container, program)
+            container = wanted[view.name]
+            if view.image != container["image"]:
+                self._replace(pod, sandbox, container)
+            elif _shall_run_again(pod, view):
+                again.append(self._run_again(pod, sandbox, container, view))
         self._report(pod, sandbox)
-        return again
+        return min((pause for pause in again if pause > 0), default=None)
+
+    def _replace(self, pod: Manifest, sandbox: Sandbox, container: Mapping[str, Any]) -> None:
+        name = container["name"]
+        self._event(pod, "Killing", f"Container {name} definition changed, will be restarted")
+        sandbox.end(name, float(pod["spec"].get("terminationGracePeriodSeconds", 30)))
+        self._start(pod, sandbox, container)
+
+    def _run_again(self, pod: Manifest, sandbox: Sandbox, container: Mapping[str, Any], view: ContainerView) -> float:
+        """Run it when it is time; how long it is until then, or 0."""
+        pause = back_off_seconds(view.restarts)
+        left = pause - (time.time() - (view.finished or now()).timestamp())
+        program = resolve(container["image"])
+        if left <= 0 and program:
+            self._run(pod, sandbox, container, program)
+            return 0.0
+        if view.waiting != BACK_OFF:
+            metadata = pod["metadata"]
+            what = f"failed container {view.name} in pod {metadata['name']}_{metadata['namespace']}({metadata['uid']})"
+            sandbox.back_off(view.name, f"back-off {_go_duration(pause)} restarting {what}")
+            self._event(pod, "BackOff", f"Back-off restarting {what}", kind="Warning")
+        return left
 
     def _report(self, pod: Manifest, sandbox: Sandbox) -> None:
         placement = sandbox.placement
@@ -346,38 +426,41 @@ def _wait_listening(netns: int, container: Mapping[str, Any]) -> None:
                 time.sleep(0.005)
 
 
-class _NotYet(Exception):
-    """A pod that cannot be made yet; reason and text are those of the event. again_seconds: None waits for news."""
+def back_off_seconds(restarts: int) -> float:
+    """How long an ended container waits before it starts again."""
+    return min(FIRST_BACK_OFF_SECONDS * 2 ** (restarts - 1), LONGEST_BACK_OFF_SECONDS) if restarts else 0.0
 
-    def __init__(self, reason: str, message: str, again_seconds: float | None = None) -> None:
+
+def _go_duration(seconds: float) -> str:
+    minutes, rest = divmod(int(seconds), 60)
+    return f"{minutes}m{rest}s" if minutes else f"{rest}s"
+
+
+def _shall_run_again(pod: Manifest, view: ContainerView) -> bool:
+    if view.exit_status is None or view.waiting not in (None, BACK_OFF):
+        return False
+    policy = pod["spec"].get("restartPolicy", "Always")
+    return policy == "Always" or (policy == "OnFailure" and view.exit_status != 0)
+
+
+class _NotYet(Exception):
+    """A pod that cannot be made yet; reason and text are those of the event. again_seconds: None waits for news.
+
+    waiting, told: what its containers' states say meanwhile.
+    """
+
+    def __init__(
+        self,
+        reason: str,
+        message: str,
+        again_seconds: float | None = None,
+        waiting: str = "ContainerCreating",
+        told: str = "",
+    ) -> None:
         super().__init__(message)
-        self.reason, self.again_seconds = reason, again_seconds
+        self.reason, self.again_seconds, self.waiting, self.told = reason, again_seconds, waiting, told
 
 
 def _hosts_file(pod: Manifest, address: IPv4Address) -> str:
     aliases = (f"{one['ip']}\t{' '.join(one['hostnames'])}\n" for one in pod["spec"].get("hostAliases") or ())
     return f"127.0.0.1\tlocalhost\n{address}\t{pod['metadata']['name']}\n{''.join(aliases)}"
-
-
-def _environment(pod: Manifest, container: Mapping[str, Any], address: IPv4Address) -> dict[str, str]:
-    """Literal variables, and those that name a field of the pod itself.
-
-    References to other objects are not provided in the embedded lab.
-    """
-    metadata = pod["metadata"]
-    fields = {
-        "metadata.name": metadata["name"],
-        "metadata.namespace": metadata["namespace"],
-        "metadata.uid": metadata["uid"],
-        "spec.nodeName": pod["spec"]["nodeName"],
-        "status.podIP": str(address),
-    }
-    environment = {"HOSTNAME": metadata["name"]}
-    given: Sequence[Mapping[str, Any]] = container.get("env", [])
-    for one in given:
-        path = ((one.get("valueFrom") or {}).get("fieldRef") or {}).get("fieldPath")
-        if "value" in one:
-            environment[one["name"]] = one["value"]
-        elif path in fields:
-            environment[one["name"]] = fields[path]
-    return environment

@@ -12,7 +12,10 @@ from bgplab.lab.cluster import Manifest
 
 @dataclass(frozen=True, slots=True)
 class ContainerView:
-    """One container. exit_status: None while it runs; waiting: a reason (ErrImagePull, …) when it never ran."""
+    """One container. exit_status: None while it runs; waiting: a reason, when it never ran (ErrImagePull, …) or is to
+    run again (CrashLoopBackOff). before: how it ended when it ran the time before. started_up, healthy: what its
+    startup and readiness probes say.
+    """
 
     name: str
     image: str
@@ -23,6 +26,9 @@ class ContainerView:
     restarts: int = 0
     waiting: str | None = None
     message: str = ""
+    before: ContainerView | None = None
+    started_up: bool = True
+    healthy: bool = True
 
 
 def now() -> datetime:
@@ -38,7 +44,7 @@ def pod_status(
 ) -> dict[str, Any]:
     """The whole status; conditions keep their transition times when nothing about them changed."""
     phase = _phase(pod, containers)
-    ready = bool(containers) and all(_runs(container) for container in containers)
+    ready = bool(containers) and all(_is_ready(container) for container in containers)
     old = {condition["type"]: condition for condition in pod.get("status", {}).get("conditions", [])}
     states = {
         "PodReadyToStartContainers": pod_address is not None,
@@ -47,13 +53,12 @@ def pod_status(
         "ContainersReady": ready,
         "PodScheduled": True,
     }
-    names = [container.name for container in containers if not _runs(container)]
+    names = [container.name for container in containers if not _is_ready(container)]
     status: dict[str, Any] = {
         "phase": phase,
         "hostIP": host_address,
         "hostIPs": [{"ip": host_address}],
         "startTime": pod.get("status", {}).get("startTime") or stamp(now()),
-        "qosClass": "BestEffort",
         "conditions": [_condition(kind, value, phase, names, old) for kind, value in states.items()],
         "containerStatuses": [_container_status(container) for container in containers],
     }
@@ -64,6 +69,10 @@ def pod_status(
 
 def _runs(container: ContainerView) -> bool:
     return container.started is not None and container.exit_status is None and container.waiting is None
+
+
+def _is_ready(container: ContainerView) -> bool:
+    return _runs(container) and container.started_up and container.healthy
 
 
 def _phase(pod: Manifest, containers: Sequence[ContainerView]) -> str:
@@ -109,11 +118,11 @@ def _container_status(container: ContainerView) -> dict[str, Any]:
         "image": container.image,
         "imageID": container.image if container.started else "",
         "containerID": f"bgp-lab://{container.number}" if container.started else "",
-        "ready": _runs(container),
-        "started": _runs(container),
+        "ready": _is_ready(container),
+        "started": _runs(container) and container.started_up,
         "restartCount": container.restarts,
         "state": _state(container),
-        "lastState": {},
+        "lastState": _last_state(container),
     }
 
 
@@ -123,11 +132,21 @@ def _state(container: ContainerView) -> dict[str, Any]:
         return {"waiting": waiting | ({"message": container.message} if container.message else {})}
     if container.exit_status is None:
         return {"running": {"startedAt": stamp(container.started)}}
+    return _ended(container)
+
+
+def _last_state(container: ContainerView) -> dict[str, Any]:
+    if container.waiting and container.exit_status is not None:
+        return _ended(container)
+    return _ended(container.before) if container.before else {}
+
+
+def _ended(container: ContainerView) -> dict[str, Any]:
     return {
         "terminated": {
             "exitCode": container.exit_status,
             "reason": "Completed" if container.exit_status == 0 else "Error",
-            "startedAt": stamp(container.started),
+            "startedAt": stamp(container.started or now()),
             "finishedAt": stamp(container.finished or now()),
             "containerID": f"bgp-lab://{container.number}",
         }

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from bgplab.backends.embedded.agents.kubelet.kubelet import Kubelet
+from bgplab.backends.embedded.agents.kubelet.sandbox import Sandbox
 from bgplab.backends.embedded.hosts import streams
 from bgplab.errors import LabError
 
@@ -54,8 +55,10 @@ class PodStreams:
             return 126
         if argv[0] in self._agent_names and not sandbox.placement.own_host:
             return await self._ask_agent(sandbox.placement.node, argv, stdout, stderr)
+        setup = sandbox.setup_of(container or next(iter(view.name for view in sandbox.views), ""))
+        terminal = (24, 80) if tty else None
         try:
-            session = await streams.start(sandbox.placement.host, argv, (24, 80) if tty else None, {})
+            session = await streams.start(sandbox.placement.host, argv, terminal, setup.environment, setup.directory)
         except LabError as fault:
             await stderr(f"{fault}\n".encode())
             return 127
@@ -81,26 +84,36 @@ class PodStreams:
         return status
 
     async def logs(
-        self, namespace: str, pod: str, container: str | None, *, follow: bool, tail: int | None
+        self, namespace: str, pod: str, container: str | None, *, follow: bool, tail: int | None, previous: bool
     ) -> AsyncIterator[bytes]:
-        """A container's lines so far, each with its time, then, when followed, what comes until the pod is gone."""
+        """A container's lines so far, each with its time, then, when followed, what comes until it ends."""
         sandbox = self._kubelet.sandbox(namespace, pod)
         if sandbox is None:
             return
-        path = sandbox.log_of(container or next(iter(view.name for view in sandbox.views), ""))
+        name = container or next(iter(view.name for view in sandbox.views), "")
+        path = sandbox.log_of(name, previous=previous)
+        if path is None:
+            return
         position = 0
         if tail is not None:
             first, position = _tail(path, tail)
             yield first
         while True:
+            over = not follow or previous or self._is_over(sandbox, namespace, pod, name, path)
             data = _read_from(path, position)
             position += len(data)
             if data:
                 yield data
-            elif not follow or self._kubelet.sandbox(namespace, pod) is not sandbox:
+            elif over:
                 return
             else:
                 await asyncio.sleep(FOLLOW_SECONDS)
+
+    def _is_over(self, sandbox: Sandbox, namespace: str, pod: str, container: str, path: Path) -> bool:
+        """Will nothing more be written there?"""
+        if self._kubelet.sandbox(namespace, pod) is not sandbox or sandbox.log_of(container) != path:
+            return True
+        return any(view.name == container and view.exit_status is not None for view in sandbox.views)
 
 
 async def _chunks(stdin: Readable | None) -> AsyncIterator[bytes]:

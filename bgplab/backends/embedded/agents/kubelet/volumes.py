@@ -67,7 +67,7 @@ def _items(kind: Kind, source: Mapping[str, Any], read: Read) -> Iterator[tuple[
         if optional:
             return
         raise VolumeNotReady(f'{kind.kind.lower()} "{name}" not found')
-    texts = _texts(kind, manifest)
+    texts = texts_of(kind, manifest)
     for item in source.get("items") or ({"key": key, "path": key} for key in texts):
         if item["key"] in texts:
             yield item["path"], texts[item["key"]]
@@ -75,7 +75,8 @@ def _items(kind: Kind, source: Mapping[str, Any], read: Read) -> Iterator[tuple[
             raise VolumeNotReady(f"references non-existent {kind.kind.lower()} key: {item['key']}")
 
 
-def _texts(kind: Kind, manifest: Manifest) -> dict[str, str]:
+def texts_of(kind: Kind, manifest: Manifest) -> dict[str, str]:
+    """What a ConfigMap or Secret holds, by key."""
     data = manifest.get("data") or {}
     if kind is SECRET:
         return {key: base64.b64decode(value).decode(errors="replace") for key, value in data.items()}

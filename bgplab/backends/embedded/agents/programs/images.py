@@ -48,8 +48,8 @@ class Program:
         if not self.runs:
             return None
         known = _literals(container) if environment is None else environment
-        command = [_expanded(word, known) for word in container.get("command") or ()]
-        arguments = [_expanded(word, known) for word in container.get("args") or ()]
+        command = [expanded(word, known) for word in container.get("command") or ()]
+        arguments = [expanded(word, known) for word in container.get("args") or ()]
         words = command or list(self.entrypoint)
         words += arguments if arguments or command else self.command
         if words and words[0] in self.by_agents:
@@ -112,7 +112,7 @@ def _literals(container: Mapping[str, Any]) -> dict[str, str]:
     return {one["name"]: one["value"] for one in container.get("env") or () if "value" in one}
 
 
-def _expanded(word: str, known: Mapping[str, str]) -> str:
+def expanded(word: str, known: Mapping[str, str]) -> str:
     """`$(NAME)` by its value when there is one, left as it is when not; `$$(NAME)` is a literal `$(NAME)`."""
 
     def value(matched: re.Match[str]) -> str:

@@ -17,7 +17,7 @@ from starlette.websockets import WebSocket
 from bgplab.backends.embedded.kube.errors import ApiError, method_not_allowed, no_such_path, unauthorized
 from bgplab.backends.embedded.kube.http import discovery, openapi
 from bgplab.backends.embedded.kube.http.answers import json_bytes, json_value, refusal
-from bgplab.backends.embedded.kube.http.auth import is_allowed
+from bgplab.backends.embedded.kube.http.auth import is_allowed, refuse_impersonation
 from bgplab.backends.embedded.kube.http.negotiation import wants_aggregated
 from bgplab.backends.embedded.kube.http.paths import target_of
 from bgplab.backends.embedded.kube.http.reading import read
@@ -69,6 +69,7 @@ class Plain:
         path = request.url.path.rstrip("/")  # the Python client asks for /version/ and /apis/
         if not is_allowed(request, self._front.token):
             raise unauthorized()
+        refuse_impersonation(request)
         if request.method not in METHODS:
             raise method_not_allowed()
         if (fixed := self._fixed(path, request.headers.get("accept", ""))) is not None:
@@ -97,6 +98,8 @@ class Plain:
             return json_value(self._front.version)
         if path in ("/api", "/apis"):
             return self._discovery(path, accept)
+        if path == "/openapi/v2":
+            return openapi.second(accept)
         if path == "/openapi/v3":
             return json_value(openapi.index(kinds))
         if path.startswith("/openapi/v3/"):
@@ -139,6 +142,7 @@ class Streams:
         try:
             if not is_allowed(socket, self._front.token):
                 raise unauthorized()
+            refuse_impersonation(socket)
             target = target_of(self._front.machine.registry, socket.url.path)
             if target.subresource != "exec":
                 raise no_such_path()

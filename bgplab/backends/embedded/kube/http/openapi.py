@@ -1,4 +1,8 @@
-"""OpenAPI v3 as kubectl reads it: for apply (how lists merge, that fieldValidation is understood) and explain."""
+"""OpenAPI v3 as kubectl reads it: for apply (how lists merge, that fieldValidation is understood) and explain.
+
+Version 2 is there without a single path. kubectl looks into it for kinds it finds nowhere else, and without it would
+say that it failed to download a document, instead of `no matches for kind`.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +10,15 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from starlette.responses import Response
+
 from bgplab.backends.embedded.kube.errors import no_such_path
+from bgplab.backends.embedded.kube.http.answers import json_value
 from bgplab.backends.embedded.kube.registry import Registry
 from bgplab.backends.embedded.kube.resources import Resource
 from bgplab.backends.embedded.kube.schema.shape import REFERENCE, builtin_definitions
 
+TITLE, VERSION = "Kubernetes", "v1"
 KIND = "x-kubernetes-group-version-kind"
 QUERIES = ("dryRun", "fieldManager", "fieldValidation", "pretty")
 ALSO = {"": ("io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions", "io.k8s.api.core.v1.Binding")}
@@ -27,6 +35,19 @@ def index(registry: Registry) -> dict[str, Any]:
     return {"paths": paths}
 
 
+def second(accept: str) -> Response:
+    """`/openapi/v2`, in protobuf (gnostic's openapi.v2.Document) for who asks for it."""
+    if "protobuf" not in accept:
+        return json_value({"swagger": "2.0", "info": {"title": TITLE, "version": VERSION}, "paths": {}})
+    info = _text(1, TITLE) + _text(2, VERSION)
+    body = _text(1, "2.0") + bytes([2 << 3 | 2, len(info)]) + info + bytes([8 << 3 | 2, 0])
+    return Response(body, media_type="application/com.github.proto-openapi.spec.v2.v1.0+protobuf")
+
+
+def _text(field: int, text: str) -> bytes:
+    return bytes([field << 3 | 2, len(text)]) + text.encode()
+
+
 def document(registry: Registry, path: str) -> dict[str, Any]:
     """`/openapi/v3/apis/GROUP/VERSION`. Raises 404."""
     root, _, rest = path.partition("/")
@@ -36,7 +57,7 @@ def document(registry: Registry, path: str) -> dict[str, Any]:
         raise no_such_path()
     return {
         "openapi": "3.0.0",
-        "info": {"title": "Kubernetes", "version": "v1"},
+        "info": {"title": TITLE, "version": VERSION},
         "paths": {name: item for resource in resources for name, item in _paths(resource)},
         "components": {"schemas": _schemas(resources, ALSO.get(group, ()))},
     }

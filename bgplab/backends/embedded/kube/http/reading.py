@@ -104,6 +104,15 @@ def _revision(query: Query) -> int:
     return int(text)
 
 
+def _watch_seconds(query: Query) -> float:
+    text = query.get("timeoutSeconds") or "0"
+    try:
+        asked = int(text)
+    except ValueError:
+        raise bad_request(f'Invalid value: "{text}": strconv.ParseInt: parsing "{text}": invalid syntax') from None
+    return min(asked, LONGEST_WATCH_SECONDS) if asked > 0 else LONGEST_WATCH_SECONDS
+
+
 def _watch(machine: Machine, target: Target, query: Query, accept: str) -> Response:
     _refuse_initial_events(query)
     selects = selection(target, query)
@@ -112,7 +121,7 @@ def _watch(machine: Machine, target: Target, query: Query, accept: str) -> Respo
         table=wanted_form(accept).table,
         include_object=query.get("includeObject", "Metadata"),
         bookmarks=query.get("allowWatchBookmarks") in TRUE,
-        seconds=min(float(query.get("timeoutSeconds") or LONGEST_WATCH_SECONDS), LONGEST_WATCH_SECONDS),
+        seconds=_watch_seconds(query),
     )
     revision = _revision(query)
     if revision > machine.store.revision:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from bgplab.backends.embedded.kube.errors import forbidden
 from bgplab.backends.embedded.kube.kinds.behaviour import Behaviour
 from bgplab.backends.embedded.kube.machine import Machine
 from bgplab.backends.embedded.kube.store.item import Key, Value
 
 FINALIZER = "kubernetes"
+# those that the admission plugin NamespaceLifecycle keeps
+KEPT = frozenset({"default", "kube-system", "kube-public"})
 
 
 def _complete(namespace: Value) -> None:
@@ -14,6 +17,12 @@ def _complete(namespace: Value) -> None:
     namespace.setdefault("status", {}).setdefault("phase", "Active")
     labels = namespace["metadata"].setdefault("labels", {})
     labels.setdefault("kubernetes.io/metadata.name", namespace["metadata"]["name"])
+
+
+def refuse_if_kept(name: str) -> None:
+    """Raises 403 for a namespace that a cluster cannot be without."""
+    if name in KEPT:
+        raise forbidden("namespaces", "", name, "this namespace may not be deleted")
 
 
 def is_terminating(machine: Machine, name: str) -> bool:

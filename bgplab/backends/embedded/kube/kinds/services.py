@@ -87,11 +87,14 @@ def complete_update(new: Value, old: Value) -> None:
 
 
 def _keep_node_ports(spec: Value, before: Value) -> None:
-    held = {(port["port"], port.get("protocol", "TCP")): port.get("nodePort") for port in before.get("ports", ())}
+    """By the port's name, as the real server finds them: everything else of it may have been changed."""
+    held = {port.get("name", ""): port.get("nodePort") for port in before.get("ports", ())}
+    named = {port.get("nodePort") for port in spec.get("ports", ())}
     for port in spec.get("ports", ()):
-        node_port = held.get((port.get("port"), port.get("protocol", "TCP")))
-        if node_port and "nodePort" not in port:
+        node_port = held.get(port.get("name", ""))
+        if node_port and node_port not in named and "nodePort" not in port:
             port["nodePort"] = node_port
+            named.add(node_port)
 
 
 def _drop_unchanged(spec: Value, before: Value) -> None:

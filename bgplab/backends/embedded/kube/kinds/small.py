@@ -3,20 +3,52 @@
 from __future__ import annotations
 
 import base64
+import json
+import re
 from collections.abc import Iterator
 
-from bgplab.backends.embedded.kube.errors import Cause
+from bgplab.backends.embedded.kube.errors import Cause, bad_request
 from bgplab.backends.embedded.kube.kinds.behaviour import Behaviour, immutable
 from bgplab.backends.embedded.kube.store.item import Value
 
+CONFIG_KEY = re.compile(r"[-._a-zA-Z0-9]+")
+LONGEST_KEY = 253
+
 
 def _complete_secret(secret: Value) -> None:
-    """stringData is write-only: it becomes data."""
+    """stringData is write-only: it becomes data. Raises 400 for data that is not base64."""
+    for name, text in secret.get("data", {}).items():
+        _refuse_unless_base64(name, text or "")
     for name, text in secret.pop("stringData", {}).items():
         secret.setdefault("data", {})[name] = base64.b64encode(text.encode()).decode()
 
 
+def _refuse_unless_base64(name: str, text: str) -> None:
+    try:
+        base64.b64decode(text.replace("\r", "").replace("\n", ""), validate=True)
+    except ValueError as fault:
+        message = f'Secret in version "v1" cannot be handled as a Secret: illegal base64 data in data.{name}'
+        raise bad_request(message) from fault
+
+
+def _key_causes(new: Value) -> Iterator[Cause]:
+    for field in ("data", "binaryData"):
+        for key in new.get(field) or ():
+            if len(key) > LONGEST_KEY or not CONFIG_KEY.fullmatch(key) or key in (".", ".."):
+                why = (
+                    "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or "
+                    "'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')"
+                )
+                yield Cause(f"{field}[{key}]", f"Invalid value: {json.dumps(key)}: {why}")
+
+
+def _validate_config_map(new: Value, old: Value | None) -> Iterator[Cause]:
+    yield from _key_causes(new)
+    yield from _frozen(new, old)
+
+
 def _validate_secret(new: Value, old: Value | None) -> Iterator[Cause]:
+    yield from _key_causes(new)
     yield from immutable(new, old, "type")
     yield from _frozen(new, old)
 
@@ -55,6 +87,6 @@ def _complete_node(node: Value) -> None:
 
 
 SECRETS = Behaviour(complete=_complete_secret, validate=_validate_secret)
-CONFIG_MAPS = Behaviour(validate=_frozen)
+CONFIG_MAPS = Behaviour(validate=_validate_config_map)
 ENDPOINT_SLICES = Behaviour(complete=_complete_slice, validate=_validate_slice)
 NODES = Behaviour(complete=_complete_node, validate=_validate_node)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bgplab.backends.embedded.kube.errors import bad_request, not_implemented
+from bgplab.backends.embedded.kube.errors import ApiError, bad_request, not_implemented
 from bgplab.backends.embedded.kube.machine import Machine
 from bgplab.backends.embedded.kube.runtime import PodRuntime
 from bgplab.backends.embedded.kube.store.item import Value
@@ -26,18 +26,31 @@ def chosen_container(machine: Machine, target: Target, asked: str) -> str:
     return asked
 
 
+def refuse_unless_running(pod: Value, container: str) -> None:
+    """404 in kubelet's words when the pod's status says that the container does not run."""
+    status = _status_of(pod, container)
+    if status and "running" not in status.get("state", {}):
+        raise ApiError(404, "NotFound", f'container not found ("{container}")')
+
+
 def refuse_if_waiting(pod: Value, name: str, container: str) -> None:
-    """400 with the reason while the container has not started."""
+    """400 with the reason while the container has never started."""
+    status = _status_of(pod, container)
+    waiting = status.get("state", {}).get("waiting")
+    if waiting is not None and not status.get("lastState"):
+        why = waiting.get("reason", "ContainerCreating")
+        raise bad_request(f'container "{container}" in pod "{name}" is waiting to start: {why}')
+
+
+def refuse_without_previous(pod: Value, name: str, container: str) -> None:
+    """400 in kubelet's words when the container has not been started twice."""
+    if not _status_of(pod, container).get("lastState"):
+        raise bad_request(f'previous terminated container "{container}" in pod "{name}" not found')
+
+
+def _status_of(pod: Value, container: str) -> Value:
     statuses = pod.get("status", {}).get("containerStatuses", ())
-    waiting = (
-        each["state"]["waiting"]
-        for each in statuses
-        if each["name"] == container and "waiting" in each.get("state", {})
-    )
-    for state in waiting:
-        raise bad_request(
-            f'container "{container}" in pod "{name}" is waiting to start: {state.get("reason", "ContainerCreating")}'
-        )
+    return next((each for each in statuses if each["name"] == container), {})
 
 
 def needed(runtime: PodRuntime | None) -> PodRuntime:

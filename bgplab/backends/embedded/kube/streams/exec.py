@@ -22,7 +22,7 @@ from bgplab.backends.embedded.kube.streams.channels import (
     failure_status,
     parsed_size,
 )
-from bgplab.backends.embedded.kube.streams.containers import chosen_container, needed
+from bgplab.backends.embedded.kube.streams.containers import chosen_container, needed, refuse_unless_running
 from bgplab.backends.embedded.kube.streams.stdin import Stdin
 from bgplab.backends.embedded.kube.verbs.request import Target
 
@@ -54,6 +54,7 @@ def order_of(machine: Machine, target: Target, query: QueryParams) -> Order:
         raise bad_request("you must specify at least 1 command: PodExecOptions.command: Required value")
     if not (asked("stdin") or asked("stdout") or asked("stderr")):
         raise bad_request("you must specify at least 1 of stdin, stdout, stderr")
+    refuse_unless_running(machine.item(target).value, container)
     tty = asked("tty")
     return Order(target, container, argv, tty, asked("stdin"), asked("stdout"), asked("stderr") and not tty)
 

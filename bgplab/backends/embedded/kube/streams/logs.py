@@ -11,7 +11,12 @@ from starlette.responses import Response, StreamingResponse
 from bgplab.backends.embedded.kube.errors import bad_request
 from bgplab.backends.embedded.kube.machine import Machine
 from bgplab.backends.embedded.kube.runtime import PodRuntime
-from bgplab.backends.embedded.kube.streams.containers import chosen_container, needed, refuse_if_waiting
+from bgplab.backends.embedded.kube.streams.containers import (
+    chosen_container,
+    needed,
+    refuse_if_waiting,
+    refuse_without_previous,
+)
 from bgplab.backends.embedded.kube.verbs.request import Target
 
 log = logging.getLogger(__name__)
@@ -22,12 +27,17 @@ TRUE = ("true", "1", "True")
 def serve_logs(machine: Machine, target: Target, query: Mapping[str, str], runtime: PodRuntime | None) -> Response:
     """Raises 400 for what cannot be answered truly, 404."""
     container = chosen_container(machine, target, query.get("container", ""))
-    if query.get("previous") in TRUE:  # the runtime keeps one log per container
-        raise bad_request("PodLogOptions: previous is not supported by this server")
+    previous = query.get("previous") in TRUE
     since = _since(query, machine.clock())
-    refuse_if_waiting(machine.item(target).value, target.name, container)
+    pod = machine.item(target).value
+    if previous:
+        refuse_without_previous(pod, target.name, container)
+    else:
+        refuse_if_waiting(pod, target.name, container)
     follow, tail = query.get("follow") in TRUE, _number(query, "tailLines")
-    written = needed(runtime).logs(target.namespace, target.name, container, follow=follow, tail=tail)
+    written = needed(runtime).logs(
+        target.namespace, target.name, container, follow=follow, tail=tail, previous=previous
+    )
     lines = _chosen(_lines(written), since, timestamps=query.get("timestamps") in TRUE)
     return StreamingResponse(_limited(lines, _number(query, "limitBytes"), target.name), media_type="text/plain")
 

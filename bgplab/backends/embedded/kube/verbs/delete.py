@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from bgplab.backends.embedded.kube.errors import conflict
-from bgplab.backends.embedded.kube.kinds.namespaces import is_empty, is_terminating
+from bgplab.backends.embedded.kube.kinds.namespaces import is_empty, is_terminating, refuse_if_kept
 from bgplab.backends.embedded.kube.kinds.table import behaviour_of
 from bgplab.backends.embedded.kube.machine import Machine
 from bgplab.backends.embedded.kube.store.item import Key, Value
@@ -28,8 +28,10 @@ DEFINITIONS = "customresourcedefinitions.apiextensions.k8s.io"
 
 
 def delete(machine: Machine, target: Target, options: DeleteOptions) -> tuple[Value, bool]:
-    """The object as it was last, and whether it is gone already. Raises 404, 409 (preconditions)."""
+    """The object as it was last, and whether it is gone already. Raises 403 (kept), 404, 409 (preconditions)."""
     value = machine.item(target).value
+    if target.resource.id == "namespaces":
+        refuse_if_kept(target.name)
     _check_preconditions(target, value, options)
     grace = _grace_seconds(target, value, options)
     waits = _waits(target, value, grace, options)
