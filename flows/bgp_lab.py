@@ -12,6 +12,8 @@ from pydantic import Field
 from bgplab.backends.registry import backend as backend_named
 from bgplab.spec.loading import load_lab
 from tasks import guide
+from tasks.flow_parameters import overrides_as_yaml
+from tasks.parts import BGP_LAB
 from tasks.records import again_running
 from tasks.reporting import followed, walked
 from tasks.telling import tell
@@ -43,7 +45,7 @@ def bgp_lab(
     name: str | None = None,
     until: Annotated[str, Field(pattern=r"^G(0[1-9]|[12]\d|30)$")] = LAST,
     keep: bool = False,
-    overrides: dict[str, str] = {},  # noqa: B006 - Prefect shows the default in its form; nothing changes it
+    overrides: dict[str, Any] = {},  # noqa: B006 - Prefect shows the default in its form; nothing changes it
     backend: Literal["embedded", "inventory"] = "embedded",
     backend_options: dict[str, Any] = {},  # noqa: B006
     run_id: str | None = None,
@@ -58,19 +60,21 @@ def bgp_lab(
         name: The lab's name; the description's when empty.
         until: Stop after this step, e.g. G14.
         keep: Leave the lab standing afterwards; a later run goes on from there.
-        overrides: Fields of the description to change, e.g. {"load_test.requests": "500"}.
+        overrides: Fields of the description to change, e.g. {"load_test.requests": 20000}.
         backend: What makes the lab exist: this machine (embedded), or somebody else (inventory).
         backend_options: Inventory: e.g. {"ssh_config": "…", "kubeconfig": "…", "sudo": true}.
         run_id: Name of the result directory; made from the time when empty.
     """
-    parameters = {"lab": lab, "until": until, "keep": keep, "overrides": overrides, "backend": backend}
-    spec = load_lab(lab, overrides)
+    fields = overrides_as_yaml(overrides)
+    parameters = {"lab": lab, "until": until, "keep": keep, "overrides": fields, "backend": backend}
+    spec = load_lab(lab, fields)
+    BGP_LAB.refuse_unfit(spec)
     walk = Walk(spec, name or spec.name, backend_named(backend, backend_options), until=until, say=tell)
 
     def go() -> None:
         guide.provision(walk, holder=f"flow run {flow_run.name}")
-        for chapter in followed(CHAPTERS, FLOW, walk.name):
+        for chapter in followed(guide.wanted(walk, CHAPTERS), FLOW, walk.name):
             chapter(walk)
 
     again = again_running(FLOW, walk.name, parameters, LAST)
-    return walked(walk, FLOW, go, run_id=run_id, parameters=parameters, again=again)
+    return walked(walk, FLOW, go, run_id=run_id, parameters=parameters, again=again, keep=keep)

@@ -12,6 +12,7 @@ from pydantic import Field
 from bgplab.backends.registry import backend as backend_named
 from bgplab.spec.loading import load_lab
 from tasks import guide, mesh
+from tasks.flow_parameters import overrides_as_yaml
 from tasks.parts import CLUSTER_MESH
 from tasks.records import again_running
 from tasks.reporting import followed, walked
@@ -43,7 +44,7 @@ def cluster_mesh(
     name: str | None = None,
     until: Annotated[str, Field(pattern=r"^M(0[1-9]|1[0-5])$")] = LAST,
     keep: bool = False,
-    overrides: dict[str, str] = {},  # noqa: B006 - Prefect shows the default in its form; nothing changes it
+    overrides: dict[str, Any] = {},  # noqa: B006 - Prefect shows the default in its form; nothing changes it
     backend: Literal["embedded", "inventory"] = "embedded",
     backend_options: dict[str, Any] = {},  # noqa: B006
     run_id: str | None = None,
@@ -63,8 +64,9 @@ def cluster_mesh(
         backend_options: Inventory: e.g. {"ssh_config": "…", "kubeconfig": "…", "sudo": true}.
         run_id: Name of the result directory; made from the time when empty.
     """
-    parameters = {"lab": lab, "until": until, "keep": keep, "overrides": overrides, "backend": backend}
-    spec = load_lab(lab, overrides)
+    fields = overrides_as_yaml(overrides)
+    parameters = {"lab": lab, "until": until, "keep": keep, "overrides": fields, "backend": backend}
+    spec = load_lab(lab, fields)
     CLUSTER_MESH.refuse_unfit(spec)
     taken = backend_named(backend, backend_options)
     walk = Walk(spec, name or spec.name, taken, part=CLUSTER_MESH, until=until, say=tell)
@@ -72,8 +74,8 @@ def cluster_mesh(
 
     def go() -> None:
         guide.provision(walk, holder=f"flow run {flow_run.name}")
-        for chapter in followed(CHAPTERS, FLOW, walk.name):
+        for chapter in followed(guide.wanted(walk, CHAPTERS), FLOW, walk.name):
             chapter(walk)
 
     again = again_running(FLOW, walk.name, parameters, LAST)
-    return walked(walk, FLOW, go, run_id=run_id, parameters=parameters, again=again)
+    return walked(walk, FLOW, go, run_id=run_id, parameters=parameters, again=again, keep=keep)

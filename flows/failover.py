@@ -16,6 +16,7 @@ from bgplab.backends.registry import backend as backend_named
 from bgplab.spec.loading import load_lab
 from tasks import guide
 from tasks.failover import Conditions, chosen, refuse_unknown_node, walk_to_the_last_step
+from tasks.flow_parameters import overrides_as_yaml
 from tasks.parts import FAILOVER
 from tasks.records import again_running
 from tasks.reporting import followed, walked
@@ -50,16 +51,16 @@ def failover(
     request_seconds: Annotated[float, Field(gt=0, le=60)] = 0.5,
     dial_patience_seconds: Annotated[float, Field(ge=0, le=600)] | None = 3.0,
     keep: bool = False,
-    overrides: dict[str, str] = {},  # noqa: B006
+    overrides: dict[str, Any] = {},  # noqa: B006
     backend: Literal["embedded", "inventory"] = "embedded",
     backend_options: dict[str, Any] = {},  # noqa: B006
     run_id: str | None = None,
 ) -> State[dict[str, str]]:
     """Walk a lab to the BGP lab's last step, make each event while connections are opened steadily, and judge it.
 
-    For each event and for its way back: connections lost, first and last failure, how long, and what FRR and the
-    router's kernel did on the same time axis. Every event is undone before the next one. Ends Completed when everything
-    holds, else Failed with the first check that does not in its message.
+    For each event and for its way back, at every router: connections lost, first and last failure, how long, and what
+    FRR and the router's kernel did on the same time axis. Every event is undone before the next one. Ends Completed
+    when everything holds, else Failed with the first check that does not in its message.
 
     Args:
         lab: A shipped description (guide, two-routers, five-nodes, scale), or a file on the worker's machine.
@@ -67,7 +68,7 @@ def failover(
         until: Stop after this step, e.g. E09.
         events: Which events; they are made in the order of the default.
         node: The node it happens to; the first worker with BGP when empty.
-        rate: Connections per second from the first router; their distance is the resolution of all figures.
+        rate: Connections per second from each router; their distance is the resolution of all figures.
         before_seconds: Undisturbed traffic before each event.
         after_seconds: Watched on after each change has settled; longer than request_seconds.
         request_seconds: A connection that takes longer to come about, or to be answered, has failed.
@@ -79,21 +80,23 @@ def failover(
         backend_options: Inventory: e.g. {"ssh_config": "…", "kubeconfig": "…", "sudo": true}.
         run_id: Name of the result directory; made from the time when empty.
     """
+    fields = overrides_as_yaml(overrides)
     conditions = Conditions(rate, before_seconds, after_seconds, request_seconds, dial_patience_seconds, node)
     parameters = {"lab": lab, "until": until, "events": list(events), **asdict(conditions)}
-    parameters |= {"keep": keep, "overrides": overrides, "backend": backend}
-    spec = load_lab(lab, overrides)
+    parameters |= {"keep": keep, "overrides": fields, "backend": backend}
+    spec = load_lab(lab, fields)
+    FAILOVER.refuse_unfit(spec)
     refuse_unknown_node(spec, conditions)
     walk = Walk(spec, name or spec.name, backend_named(backend, backend_options), part=FAILOVER, until=until, say=tell)
 
     def go() -> None:
         guide.provision(walk, holder=f"flow run {flow_run.name}")
         walk_to_the_last_step(walk)
-        for event in followed(chosen(events), FLOW, walk.name):
+        for event in followed(guide.wanted(walk, chosen(events)), FLOW, walk.name):
             event(walk, conditions)
 
     again = again_running(FLOW, walk.name, parameters, LAST, *what_is_not_usual(parameters))
-    return walked(walk, FLOW, go, run_id=run_id, parameters=parameters, again=again)
+    return walked(walk, FLOW, go, run_id=run_id, parameters=parameters, again=again, keep=keep)
 
 
 def what_is_not_usual(parameters: Mapping[str, Any]) -> list[str]:

@@ -8,10 +8,9 @@ from prefect import flow
 from prefect.runtime import flow_run
 from prefect.states import State
 
-from bgplab.errors import LabError
-from bgplab.results.directory import new_run_id
+from tasks.flow_parameters import overrides_as_yaml
 from tasks.records import again_checking
-from tasks.reporting import followed, tell_drift, verdict_as_state, write_report
+from tasks.reporting import followed, tell_drift, walked
 from tasks.standing import judge_load, judge_what_is_there, take_up
 from tasks.telling import tell
 from tasks.walk import walk_standing
@@ -27,7 +26,7 @@ def revalidate(
     backend: Literal["embedded", "inventory"] = "embedded",
     backend_options: dict[str, Any] = {},  # noqa: B006 - Prefect shows the default in its form; nothing changes it
     lab: str = "guide",
-    overrides: dict[str, str] = {},  # noqa: B006
+    overrides: dict[str, Any] = {},  # noqa: B006
     run_id: str | None = None,
 ) -> State[dict[str, str]]:
     """Judge a lab that stands, change nothing, write a run like any other, and name verdicts that differ from the last.
@@ -43,17 +42,14 @@ def revalidate(
         overrides: Inventory: fields of the description to change, e.g. {"ecmp.hash_policy": "0"}.
         run_id: Name of the result directory; made from the time when empty.
     """
-    walk = walk_standing(name, backend, backend_options, lab, overrides, tell)
-    run_id = run_id or new_run_id()
-    try:
-        try:
-            take_up(walk, holder=f"flow run {flow_run.name or run_id}")
-            for chapter in followed(CHAPTERS, FLOW, walk.name):
-                chapter(walk)
-        except LabError as fault:
-            walk.give_up(fault)
-        parameters = {"name": walk.name, "backend": backend, "lab": lab, "overrides": overrides}
-        written = write_report(walk, FLOW, run_id, parameters, again_checking(walk.name, backend, backend_options))
-    finally:
-        tell(walk.leave(keep=True))
-    return verdict_as_state(written, tell_drift(written, tell))
+    fields = overrides_as_yaml(overrides)
+    walk = walk_standing(name, backend, backend_options, lab, fields, tell)
+    parameters = {"name": walk.name, "backend": backend, "lab": lab, "overrides": fields}
+
+    def go() -> None:
+        take_up(walk, holder=f"flow run {flow_run.name}")
+        for chapter in followed(CHAPTERS, FLOW, walk.name):
+            chapter(walk)
+
+    again = again_checking(walk.name, backend, backend_options)
+    return walked(walk, FLOW, go, run_id=run_id, parameters=parameters, again=again, keep=True, remark=tell_drift)

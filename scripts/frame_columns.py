@@ -6,14 +6,12 @@ Only what stands between the two marks is replaced. --check changes nothing and 
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
+from generated import ROOT, between, write
+
 TARGET = ROOT / "docs" / "results.md"
 BEGIN = "<!-- columns: written by scripts/frame_columns.py; do not edit -->"
 END = "<!-- end of columns -->"
-if str(ROOT) not in sys.path:
-    sys.path.insert(0, str(ROOT))
 
 #: Frame → what one row is.
 FRAMES = {
@@ -21,7 +19,7 @@ FRAMES = {
     "points": "one node's or endpoint's share of a load test",
     "checks": "one observation, judged",
     "timeline": "one moment",
-    "convergence": "one event under traffic",
+    "convergence": "one event under traffic, as one router or client saw it",
     "steps": "one step that was done",
 }
 
@@ -45,23 +43,8 @@ def tables() -> str:
     return "\n".join(parts)
 
 
-def page(now: str) -> str:
-    """The page with its tables replaced."""
-    before, rest = now.split(BEGIN)
-    _, after = rest.split(END)
-    return f"{before}{BEGIN}\n\n{tables()}\n{END}{after}"
-
-
 def main(argv: list[str]) -> int:
-    now = TARGET.read_text()
-    wanted = page(now)
-    if "--check" not in argv:
-        TARGET.write_text(wanted)
-        return 0
-    if now == wanted:
-        return 0
-    print(f"{TARGET.relative_to(ROOT)} is not current: run python scripts/frame_columns.py", file=sys.stderr)
-    return 1
+    return write(TARGET, between(BEGIN, END, TARGET.read_text(), tables()), argv)
 
 
 if __name__ == "__main__":

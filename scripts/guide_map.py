@@ -11,10 +11,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[1]
+from generated import ROOT, write
+
 TARGET = ROOT / "docs" / "guide-map.md"
-if str(ROOT) not in sys.path:
-    sys.path.insert(0, str(ROOT))
 
 INTRODUCTION = """\
 # The guide, row by row
@@ -82,14 +81,7 @@ def _part(part: str, lab: str, introduction: str, shell: str = "") -> list[str]:
 
 
 def main(argv: list[str]) -> int:
-    wanted = guide_map()
-    if "--check" not in argv:
-        TARGET.write_text(wanted)
-        return 0
-    if TARGET.read_text() == wanted:
-        return 0
-    print(f"{TARGET.relative_to(ROOT)} is not current: run python scripts/guide_map.py", file=sys.stderr)
-    return 1
+    return write(TARGET, guide_map(), argv)
 
 
 if __name__ == "__main__":

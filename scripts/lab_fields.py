@@ -8,15 +8,13 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[1]
+from generated import ROOT, between, write
+
 TARGET = ROOT / "docs" / "labs.md"
 BEGIN = "<!-- fields: written by scripts/lab_fields.py; do not edit -->"
 END = "<!-- end of fields -->"
-if str(ROOT) not in sys.path:
-    sys.path.insert(0, str(ROOT))
 
 #: Part of the model → where it stands in a description.
 PARTS = {
@@ -70,23 +68,8 @@ def _limits(field: Mapping[str, Any]) -> str:
     return ""
 
 
-def page(now: str) -> str:
-    """The page with its tables replaced."""
-    before, rest = now.split(BEGIN)
-    _, after = rest.split(END)
-    return f"{before}{BEGIN}\n\n{tables()}\n{END}{after}"
-
-
 def main(argv: list[str]) -> int:
-    now = TARGET.read_text()
-    wanted = page(now)
-    if "--check" not in argv:
-        TARGET.write_text(wanted)
-        return 0
-    if now == wanted:
-        return 0
-    print(f"{TARGET.relative_to(ROOT)} is not current: run python scripts/lab_fields.py", file=sys.stderr)
-    return 1
+    return write(TARGET, between(BEGIN, END, TARGET.read_text(), tables()), argv)
 
 
 if __name__ == "__main__":

@@ -8,8 +8,8 @@ from prefect import Task, task
 from prefect.cache_policies import NO_CACHE
 
 from bgplab.spec.model import LabSpec
-from bgplab.steps.events import Conditions
-from bgplab.steps.failover import EVENT_STEPS, subject
+from bgplab.steps.failover.all import EVENT_STEPS
+from bgplab.steps.failover.event import Conditions, subject
 from tasks.guide import may_be_late, step_task, verdicts
 from tasks.parts import FAILOVER
 from tasks.walk import Walk

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,3 +22,8 @@ def refuse_unfit_parameters(flow: Flow[..., Any], parameters: Mapping[str, Any])
         flow.validate_parameters(dict(parameters))
     except (ParameterTypeError, SignatureMismatchError) as fault:
         raise InputError("--parameter", str(fault).strip()) from fault
+
+
+def overrides_as_yaml(overrides: Mapping[str, Any]) -> dict[str, str]:
+    """Overrides as descriptions take them: text is YAML already, and the JSON of anything else is YAML, too."""
+    return {field: value if isinstance(value, str) else json.dumps(value) for field, value in overrides.items()}

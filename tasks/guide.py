@@ -7,7 +7,8 @@ took 4.6 s of a profiled run of 45 s (one client, two cores). The deployments' f
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, TypeVar
 
 from prefect import Task, task
 from prefect.cache_policies import NO_CACHE
@@ -17,6 +18,8 @@ from bgplab.errors import LabError
 from bgplab.results.record import CheckResult
 from tasks.parts import BGP_LAB, Part
 from tasks.walk import Walk
+
+Chapter = TypeVar("Chapter", bound=Task[Any, Any])
 
 
 def may_be_late(task: Task[Any, Any], run: TaskRun, state: State[Any]) -> bool:
@@ -66,6 +69,11 @@ def provision(walk: Walk, holder: str) -> dict[str, str]:
     if not walk.is_open:
         walk.provision(holder)
     return verdicts(walk.judge(walk.part.first))
+
+
+def wanted(walk: Walk, chapters: Iterable[Chapter]) -> list[Chapter]:
+    """The tasks of steps up to where the walk goes (their names begin with the step's id): others are not even run."""
+    return [chapter for chapter in chapters if walk.wants(chapter.name.split()[0])]
 
 
 def verdicts(results: list[CheckResult]) -> dict[str, str]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-import socket
+import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import bgplab
@@ -19,7 +20,12 @@ DEPLOYMENTS = PROJECT / "deployments"
 DEPLOY_TIMEOUT_SECONDS = 180.0
 BETWEEN_LOOKS_SECONDS = 0.5
 
+#: By these Prefect says which worker started a flow's process (environment), and which one has a run (label).
+WORKER_VARIABLE = "PREFECT__WORKER_NAME"
+WORKER_LABEL = "prefect.worker.name"
+
 Say = Callable[[str], None]
+Named = tuple[str, str]  # a flow run's id and its name
 
 
 def register(say: Say) -> None:
@@ -93,51 +99,76 @@ def create_automations() -> set[str]:
     return names
 
 
-def end_runs(pid: int, patience_seconds: float, say: Say) -> list[int]:
-    """Cancel what the worker `pid` runs, and wait until its flows have cleaned up; processes that are left over.
+def end_runs(worker: str, patience_seconds: float, say: Say) -> list[int]:
+    """Cancel what a worker runs, and wait until its flows have cleaned up; processes that are left over.
 
-    A worker that is simply stopped would kill its flows and leave their runs Running (no `finally`, no hook).
+    A worker that is simply stopped would kill its flows and leave their runs Running (no `finally`, no hook). It must
+    also live on until it has reported the runs as Cancelled, a second or so after their processes have ended.
     """
     from prefect.states import Cancelling
 
-    until = time.monotonic() + patience_seconds
     told: set[str] = set()
-    while (processes := {run: process for run, process in _running() if _descends(process, pid)}) and (
-        time.monotonic() < until
-    ):
-        for run, name in processes:
-            if name not in told:
+
+    def cancel_and_look() -> bool:
+        unfinished = unfinished_runs(worker)
+        for run, name in unfinished:
+            if run not in told:
                 say(f"flow run {name} is cancelled, so that it takes its lab down")
                 _set_state(run, Cancelling(message="bgp-lab serve ends"))
-                told.add(name)
+                told.add(run)
+        return not unfinished and not processes_of(worker)
+
+    _wait_until(cancel_and_look, patience_seconds)
+    return processes_of(worker)
+
+
+def end_processes(worker: str, patience_seconds: float, say: Say) -> list[int]:
+    """The same where nobody is left to carry a cancellation out: no worker, or no server; processes left over.
+
+    Prefect's engine takes SIGTERM for a crash: the flow is unwound, so the lab goes, and what was seen is written.
+    """
+    for process in processes_of(worker):
+        say(f"flow process {process} is told to end, so that it takes its lab down")
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process, signal.SIGTERM)
+    _wait_until(lambda: not processes_of(worker), patience_seconds)
+    return processes_of(worker)
+
+
+def _wait_until(so: Callable[[], bool], seconds: float) -> None:
+    until = time.monotonic() + seconds
+    while not so() and time.monotonic() < until:
         time.sleep(BETWEEN_LOOKS_SECONDS)
-    return list(processes.values())
 
 
-def give_up_runs(why: str, say: Say) -> None:
-    """Runs of the pool that are under way in name only become Crashed: to be called when it has no worker."""
-    from prefect.states import Crashed
-
-    for run, name in _unfinished():
-        _set_state(run, Crashed(message=why), force=True)
-        say(f"flow run {name} is Crashed: {why}")
-
-
-def _running() -> list[tuple[tuple[str, str], int]]:
-    """Id and name, and the process on this machine, of the runs under way."""
+def processes_of(worker: str) -> list[int]:
+    """Flow processes that a worker of this name has started on this machine; they may have outlived it."""
+    mark = f"{WORKER_VARIABLE}={worker}".encode()
     found = []
-    for run, name, infrastructure in _read_runs(("RUNNING", "PENDING", "CANCELLING")):
-        host, _, process = (infrastructure or "").rpartition(":")
-        if process.isdigit() and host in ("", socket.gethostname()):
-            found.append(((run, name), int(process)))
+    for directory in Path("/proc").iterdir():
+        if directory.name.isdigit():
+            with contextlib.suppress(OSError):  # it has ended, or is another user's
+                if mark in (directory / "environ").read_bytes().split(b"\0"):
+                    found.append(int(directory.name))
     return found
 
 
-def _unfinished() -> list[tuple[str, str]]:
-    return [(run, name) for run, name, _ in _read_runs(("RUNNING", "PENDING", "CANCELLING"))]
+def give_up_runs(why: str, say: Say, runs: Iterable[Named] | None = None) -> None:
+    """Runs that are under way in name only become Crashed: to be called when nobody works on them any more.
+
+    runs: all of the pool when None. One that has ended well or badly meanwhile stays as it is; of one that says it
+    crashed, this is the reason. It frees the slot of their deployment, too.
+    """
+    from prefect.states import Crashed
+
+    for run, name in unfinished_runs() if runs is None else runs:
+        if _state_of(run) not in ("COMPLETED", "FAILED", "CANCELLED"):
+            _set_state(run, Crashed(message=why), force=True)
+            say(f"flow run {name} is Crashed: {why}")
 
 
-def _read_runs(states: Collection[str]) -> Sequence[tuple[str, str, str | None]]:
+def unfinished_runs(worker: str | None = None) -> list[Named]:
+    """The pool's runs that a worker has taken and that have not ended; of one worker when named."""
     from prefect.client.orchestration import get_client
     from prefect.client.schemas.filters import (
         FlowRunFilter,
@@ -148,13 +179,23 @@ def _read_runs(states: Collection[str]) -> Sequence[tuple[str, str, str | None]]
     )
     from prefect.client.schemas.objects import StateType
 
-    wanted = FlowRunFilterStateType(any_=[StateType(state) for state in states])
+    wanted = FlowRunFilterStateType(any_=[StateType.RUNNING, StateType.PENDING, StateType.CANCELLING])
     with get_client(sync_client=True) as client:
         runs = client.read_flow_runs(
             flow_run_filter=FlowRunFilter(state=FlowRunFilterState(type=wanted)),
             work_pool_filter=WorkPoolFilter(name=WorkPoolFilterName(any_=[POOL])),
         )
-    return [(str(run.id), run.name, run.infrastructure_pid) for run in runs]
+    return [(str(run.id), run.name) for run in runs if worker is None or run.labels.get(WORKER_LABEL) == worker]
+
+
+def _state_of(run: str) -> str | None:
+    from uuid import UUID
+
+    from prefect.client.orchestration import get_client
+
+    with get_client(sync_client=True) as client:
+        state = client.read_flow_run(UUID(run)).state
+    return state.type.value if state else None
 
 
 def _set_state(run: str, state: object, *, force: bool = False) -> None:
@@ -164,16 +205,3 @@ def _set_state(run: str, state: object, *, force: bool = False) -> None:
 
     with get_client(sync_client=True) as client:
         client.set_flow_run_state(UUID(run), state, force=force)  # type: ignore[arg-type]
-
-
-def _descends(process: int, ancestor: int) -> bool:
-    """Whether a process of this machine has another one among its parents (proc(5), field 4 of stat)."""
-    while process > 1:
-        if process == ancestor:
-            return True
-        try:
-            stat = Path(f"/proc/{process}/stat").read_text()
-        except OSError:
-            return False
-        process = int(stat.rpartition(")")[2].split()[1])
-    return False

@@ -13,7 +13,7 @@ from bgplab.judge.cluster_mesh import CLUSTER_MESH as CLUSTER_MESH_COURSE
 from bgplab.judge.failover import FAILOVER as FAILOVER_COURSE
 from bgplab.spec.model import LabSpec
 from bgplab.steps.all import STEPS
-from bgplab.steps.failover import EVENTS
+from bgplab.steps.failover.all import EVENTS
 from bgplab.steps.mesh import MESH_STEPS
 from bgplab.steps.outcome import Step
 

@@ -11,7 +11,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from bgplab.results.directory import save_run, this_machine
+from bgplab.errors import InputError
+from bgplab.results.directory import SAFE_NAME, new_run_id, save_run, this_machine
 from bgplab.results.history import Difference, differences, previous_verdicts
 from bgplab.results.junit import junit_xml
 from bgplab.results.markdown import markdown_summary
@@ -40,6 +41,18 @@ class Written:
 def results_directory() -> Path:
     """`$BGPLAB_RESULTS`, or `results` where the command was given."""
     return Path(os.environ.get("BGPLAB_RESULTS") or "results").absolute()
+
+
+def unused_run_id(flow: str, lab: str, asked: str | None) -> str:
+    """The name asked for, or a new one. Raises InputError for one that is no name, or that another run has."""
+    if not asked:
+        return new_run_id()
+    if not SAFE_NAME.fullmatch(asked):
+        what = f"{asked!r} is no name for a directory"
+        raise InputError("run_id", what, "results are kept by it", "use letters, digits, . _ -, or leave it empty")
+    if (taken := results_directory() / flow / lab / asked).exists():
+        raise InputError("run_id", f"{taken} is there already", "a run is never overwritten", "leave it empty")
+    return asked
 
 
 def write_run(run: Run, results: Path) -> Written:

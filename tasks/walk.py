@@ -17,10 +17,11 @@ from bgplab.backends.registry import backend as backend_named
 from bgplab.backends.standing import standing_lab
 from bgplab.checks.finding import Verdict, skipped
 from bgplab.checks.stages import later, number, reached
-from bgplab.errors import LabError
+from bgplab.errors import DeadlineExceeded, LabError
 from bgplab.judge import Context, stage_of
 from bgplab.judge import run as judge
-from bgplab.lab.directory import lab_lock
+from bgplab.judge.judging import UNSEEN
+from bgplab.lab.directory import check_name, lab_lock
 from bgplab.lab.model import Lab
 from bgplab.lab.opening import open_lab
 from bgplab.lab.waiting import Deadline
@@ -49,7 +50,7 @@ class Walk:
         until: str | None = None,
         say: Say = print,
     ) -> None:
-        self.spec, self.name, self.say, self.part = spec, name, say, part
+        self.spec, self.name, self.say, self.part = spec, check_name(name), say, part
         self.until = until or part.last
         self.context = Context()
         self.checks: list[CheckResult] = []
@@ -58,6 +59,7 @@ class Walk:
         self.started_ns = time.time_ns()
         self.stage = self.stood_at = part.course.nothing
         self.error = ""
+        self._failed_step: str | None = None
         self._backend = backend
         self._standing: Standing | None = None
         self._lab: Lab | None = None
@@ -113,7 +115,9 @@ class Walk:
         except Exception as fault:
             plan = tuple(step.plan(self.spec))
             self._keep_step(StepResult(id, step.title, "failed", str(fault), time.monotonic() - started, plan))
+            self._failed_step = id
             raise
+        self._failed_step = None
         for observation in outcome.evidence:
             self.context.keep(observation)
         if outcome.propagation_seconds is not None:
@@ -130,29 +134,56 @@ class Walk:
 
     def judge_checks(self, ids: Sequence[str]) -> list[CheckResult]:
         """Judge these checks of the lab as it is now; results are kept. Raises InputError for what is no check's id."""
+        results = self._judged(ids)
+        kept = [check for check in self.checks if check.id not in ids]
+        self.checks = sorted(kept + results, key=lambda check: number(check.id))
+        return results
+
+    def _judged(self, ids: Sequence[str], patience_seconds: float | None = None) -> list[CheckResult]:
         here = contextvars.copy_context()  # verdicts fall in other threads, which know nothing of this task
 
         def tell(result: CheckResult) -> None:
             here.copy().run(self._tell, result)
 
-        results = judge(self.lab, self.spec, ids, self.stage, self.context, course=self.part.course, on_result=tell)
-        kept = [check for check in self.checks if check.id not in ids]
-        self.checks = sorted(kept + results, key=lambda check: number(check.id))
-        return results
+        return judge(
+            self.lab,
+            self.spec,
+            ids,
+            self.stage,
+            self.context,
+            course=self.part.course,
+            patience_seconds=patience_seconds,
+            on_result=tell,
+        )
 
     def give_up(self, fault: BaseException, asked: Sequence[str] | None = None) -> None:
         """Nothing further can be done: the rest is skipped, naming why, and the run has failed.
 
+        A step that waited in vain says what did not come; the checks that follow it may know why, so they speak first.
+        Where one of them fails, that is the run's result, and no error of the lab's.
         asked: the checks that were to be judged; all up to the walk's end when None.
         """
-        self.error = str(fault) or type(fault).__name__
+        cause = self._cause_of(fault)
+        why = f"{cause.id} does not hold" if cause else str(fault) or type(fault).__name__
+        self.error = "" if cause else why
         judged = {result.id for result in self.checks}
         for id, check in self.part.course.checks().items():
             wanted = number(id) <= number(self.until) if asked is None else id in asked
             if id not in judged and wanted:
-                self.checks.append(
-                    CheckResult.of(id, check.title, skipped(f"not reached: {self.error.splitlines()[0]}"))
-                )
+                self.checks.append(CheckResult.of(id, check.title, skipped(f"not reached: {why.splitlines()[0]}")))
+
+    def _cause_of(self, fault: BaseException) -> CheckResult | None:
+        """The first check after a step in vain that fails, kept with the others; None: none does, or none can see."""
+        step = self._failed_step
+        if step is None or self._lab is None or not isinstance(fault, DeadlineExceeded):
+            return None
+        ids = [id for id in self.part.checks_after(step) if number(id) <= number(self.until)]
+        self.stage = later(self.stage, step)
+        results = self._judged(ids, patience_seconds=0.0)  # the step has waited
+        fails = [one for one in results if one.verdict is Verdict.FAILS and not one.reason.startswith(UNSEEN)]
+        if fails:
+            self.checks += results
+        return fails[0] if fails else None
 
     def leave(self, *, keep: bool) -> str:
         """Let go of the lab; what is left standing, in a sentence."""

@@ -6,7 +6,6 @@ from bgplab.checks import (
     base,
     bgp_resources,
     ecmp,
-    failover,
     load_balancer,
     mesh_base,
     mesh_failover,
@@ -16,6 +15,7 @@ from bgplab.checks import (
     sample_app,
     traffic_policy,
 )
+from bgplab.checks.failover import all as failover
 from bgplab.checks.registry import CHECKS, Check
 
 CHAPTERS = (base, sample_app, peering, bgp_resources, pod_routes, load_balancer, traffic_policy, ecmp, failover)

@@ -7,6 +7,7 @@ from ipaddress import IPv4Address
 from bgplab.checks.registry import Check
 from bgplab.spec import derived
 from bgplab.spec.model import ClusterSpec, LabSpec
+from bgplab.spec.typed import typed_for
 
 NODES_SHOWN = 3
 
@@ -27,7 +28,7 @@ def by_hand(check: Check, spec: LabSpec, vip: IPv4Address | None = None) -> tupl
             hosts = [node.name for node in nodes[:NODES_SHOWN]]
         clusters = spec.clusters if "{context}" in pattern else (first,)
         lines += [
-            pattern.format(**_words(cluster, vip), contexts=contexts, router=host, node=host)
+            typed_for(cluster.app, pattern.format(**_words(cluster, vip), contexts=contexts, router=host, node=host))
             for cluster in clusters
             for host in hosts
         ]
@@ -40,6 +41,9 @@ def _words(cluster: ClusterSpec, vip: IPv4Address | None) -> dict[str, object]:
         "app": app.name,
         "client": app.client,
         "namespace": app.namespace,
+        "port": app.port,
+        "replicas": app.replicas,
+        "fewer": app.replicas - 1,
         "label": cluster.bgp.node_label,
         "pods": cluster.pod_cidr,
         "vip": vip or derived.first_vip(cluster.pool),

@@ -75,9 +75,9 @@ def app_runs_spread_over_nodes(pods: Pods, service: AppService, endpoints: Endpo
     ),
 )
 def pods_of_the_same_subnet_answer(seen: PodRequests, endpoints: Endpoints, expected: Expected) -> Finding:
-    near, _ = near_and_far(endpoints, expected)
+    near, far = near_and_far(endpoints, expected)
     if not near:
-        return skipped(f"no pod of {expected.app.name} runs in the client's subnet")
+        return _nobody_near(far, expected)
     problems = []
     for endpoint in near:
         request = seen.by_address.get(endpoint.address)
@@ -109,7 +109,7 @@ def pods_of_the_same_subnet_answer(seen: PodRequests, endpoints: Endpoints, expe
 @check(
     "G05",
     title="pods see the client pod's own address",
-    needs=(PodRequests, Pods),
+    needs=(PodRequests, Pods, Endpoints),
     holds_from="G03",
     explanation=Explanation(
         "The RemoteAddr that a pod reports is the client pod's own address.",
@@ -120,13 +120,18 @@ def pods_of_the_same_subnet_answer(seen: PodRequests, endpoints: Endpoints, expe
         ),
     ),
 )
-def pods_see_the_clients_own_address(seen: PodRequests, pods: Pods, expected: Expected) -> Finding:
+def pods_see_the_clients_own_address(
+    seen: PodRequests, pods: Pods, endpoints: Endpoints, expected: Expected
+) -> Finding:
     client = pods.named(expected.app.client)
     if not client or not client.address:
         return inconclusive(f"{expected.app.client} has no address")
     answers = [
         request.body for request in (*seen.by_name, *seen.by_address.values()) if request.answered and request.body
     ]
+    near, far = near_and_far(endpoints, expected)
+    if not answers and not near and not expected.reached("G15"):
+        return _nobody_near(far, expected)
     if not answers:
         return inconclusive("nobody answered")
     others = {str(body.remote) for body in answers if body.remote != client.address}
@@ -151,6 +156,8 @@ def pods_see_the_clients_own_address(seen: PodRequests, pods: Pods, expected: Ex
 )
 def pods_of_another_subnet_time_out(seen: PodRequests, endpoints: Endpoints, expected: Expected) -> Finding:
     near, far = near_and_far(endpoints, expected)
+    if not near and not far:
+        return inconclusive(f"{expected.app.name} has no ready endpoint")
     if not far:
         return skipped("every pod runs in the client's subnet")
     problems = [
@@ -188,6 +195,13 @@ def near_and_far(endpoints: Endpoints, expected: Expected) -> tuple[list[Endpoin
     known = [entry for entry in endpoints.ready if entry.node in {node.name for node in expected.nodes}]
     near = [entry for entry in known if entry.node and expected.same_subnet(entry.node, expected.client_node)]
     return near, [entry for entry in known if entry not in near]
+
+
+def _nobody_near(far: list[Endpoint], expected: Expected) -> Finding:
+    """Not a pod in the client's subnet: by chance of the schedule, or because there is no pod at all."""
+    if not far:
+        return inconclusive(f"{expected.app.name} has no ready endpoint")
+    return skipped(f"no pod of {expected.app.name} runs in the client's subnet")
 
 
 def answered_by(requests: tuple[Request, ...]) -> Counter[str]:

@@ -89,6 +89,7 @@ def _seen_with_local(seen: VipRequests, expected: Expected) -> list[str]:
     problems = []
     for router in expected.routers:
         requests = seen.by_router.get(router.name, ())
+        problems += [] if requests else [f"{router.name} did not ask with Local"]
         failed = [request for request in requests if not request.answered]
         problems += [f"{router.name}: {len(failed)} of {len(requests)} requests with Local failed"] if failed else []
         sources = {request.body.remote for request in requests if request.answered and request.body}
@@ -102,6 +103,8 @@ def _seen_with_cluster(seen: VipRequests, endpoints: Endpoints, expected: Expect
     homes = {endpoint.pod: endpoint.node for endpoint in endpoints.ready}
     crossed, problems = 0, set()
     for router in expected.routers:
+        if not seen.by_router.get(router.name):
+            problems.add(f"{router.name} did not ask with Cluster")
         for request in seen.by_router.get(router.name, ()):
             if not request.answered or not request.body:
                 continue
@@ -128,31 +131,38 @@ def _seen_with_cluster(seen: VipRequests, endpoints: Endpoints, expected: Expect
         " each change has settled no request fails.",
         "With Local, the announcement of a node is the announcement that a ready pod is there.",
         (
-            "kubectl scale deployment {app} --replicas 2",
+            "kubectl scale deployment {app} --replicas {fewer}",
             "ssh {router} ip route | grep {vip}",
-            "kubectl scale deployment {app} --replicas 3",
+            "kubectl scale deployment {app} --replicas {replicas}",
         ),
     ),
 )
 def announcements_follow_the_pods(seen: PodsMoved, expected: Expected) -> Finding:
-    problems = []
-    for move in seen.moves:
-        due = set(move.serving)
-        problems += difference(f"{move.replicas} pods: next hops on {move.router}", move.announcing, due)
-        if move.failed_after:
-            problems.append(f"{move.replicas} pods: {move.failed_after} requests failed after convergence")
     counts = [move.replicas for move in seen.moves if move.router == seen.moves[0].router] if seen.moves else []
     if len(counts) < 2 or counts[0] >= counts[-1]:
         return inconclusive(f"the application was not scaled down and back (pods: {counts})")
-    lost = {node for move in seen.moves[-1:] for node in move.serving} - set(seen.moves[0].serving)
+    speaking = {node.name for node in expected.bgp_nodes}
+    routers = [router.name for router in expected.routers]
+    problems = difference("routers that were watched", {move.router for move in seen.moves}, routers)
+    for move in seen.moves:
+        due = set(move.serving) & speaking
+        problems += difference(f"{move.replicas} pods: next hops on {move.router}", move.announcing, due)
+        if move.failed_after:
+            problems.append(f"{move.replicas} pods: {move.failed_after} requests failed after convergence")
+    fewer = set(seen.moves[0].serving) & speaking
+    lost, gained = set(seen.before) & speaking - fewer, set(seen.moves[-1].serving) & speaking - fewer
     if not lost:
-        problems.append("no node lost its pod")
+        problems.append("no node with BGP lost its pod")
     if not seen.requests:
         return inconclusive("no request was sent across the change")
+    unasked = {f"{move.router} at {move.replicas} pods" for move in seen.moves if not move.sent_after}
+    if unasked and not problems:
+        return inconclusive(f"no request was sent after convergence: {listed(unasked)}")
     slowest = max(move.settled_seconds for move in seen.moves)
+    again = "and announced it again" if gained == lost else f"and {listed(gained)} announced it instead"
     return judged(
         problems,
-        f"{listed(lost)} withdrew the address and announced it again within {slowest:.2f} s;"
+        f"{listed(lost)} withdrew the address {again} within {slowest:.2f} s;"
         f" of {seen.requests} requests {seen.failed} failed, none after convergence",
         requests=seen.requests,
         failed=seen.failed,

@@ -87,11 +87,11 @@ def ssh(name: str | None, host: str, argv: tuple[str, ...]) -> None:
 
 @click.command()
 @name_option
-def shell(name: str | None) -> None:
+def shell(name: str | None) -> int:
     """Open a shell in which the guide can be typed by hand: KUBECONFIG is set, `ssh router` resolves."""
     access = access_of(the_lab(name))
     with tempfile.TemporaryDirectory(prefix="bgp-lab-shell-") as directory:
-        for tool in ("ssh", "scp"):
+        for tool in ("ssh", "scp", "sftp"):
             path = Path(directory) / tool
             path.write_text(f'#!/bin/sh\nexec {shutil.which(tool) or tool} -F "{access.ssh_config}" "$@"\n')
             path.chmod(0o700)
@@ -104,7 +104,7 @@ def shell(name: str | None) -> None:
         click.echo(
             f"lab {access.name}: kubectl and ssh ({', '.join(access.hosts)}) lead into it; leave with exit", err=True
         )
-        os.spawnvpe(
+        return os.spawnvpe(
             os.P_WAIT, os.environ.get("SHELL", "/bin/bash"), [os.environ.get("SHELL", "/bin/bash")], environment
         )
 

@@ -38,11 +38,13 @@ def check(ids: tuple[str, ...], lab: str, overrides: tuple[str, ...], **options:
     from bgplab.cli.access import the_lab
     from bgplab.cli.run import show
     from bgplab.errors import LabError
-    from bgplab.results.directory import new_run_id
+    from bgplab.results.directory import new_run_id, refuse_unwritable
     from tasks.records import again_checking, results_directory, run_of, write_run
     from tasks.walk import walk_standing
 
     _refuse_unknown(ids, all_checks("G") | all_checks("M"))
+    if options["save"]:
+        refuse_unwritable(results_directory())
     backend, name = options["backend"], options["name"]
     name = the_lab(name) if backend == "embedded" else name
     told = backend_options(options)

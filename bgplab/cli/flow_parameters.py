@@ -19,7 +19,7 @@ def own_parameters(choice: FlowChoice, events: Sequence[str], more: Sequence[str
 
 
 def _known(choice: FlowChoice, events: Sequence[str]) -> Sequence[str]:
-    from bgplab.steps.failover import EVENT_STEPS
+    from bgplab.steps.failover.all import EVENT_STEPS
 
     made = {name: id for name, id in EVENT_STEPS.items() if id in choice.part.steps}
     if not made:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+from typing import NoReturn
 
 import click
 
 from bgplab import __version__
+from bgplab.cli.output import colour
 from bgplab.errors import BgpLabError
 
 #: command → module in this package (its function has the command's name, dashes as underscores) and its help line.
@@ -82,20 +84,32 @@ def cli() -> None:
 def main() -> None:
     """The console script: errors become one clear message on standard error and their exit status."""
     try:
-        status = cli.main(standalone_mode=False)
+        status = cli.main(standalone_mode=False, color=colour())
     except click.ClickException as wrong:
         wrong.show()
         sys.exit(2)
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted", err=True)
-        sys.exit(130)
+        _end_now(130)
     except BgpLabError as fault:
-        click.echo(f"{_headline(fault)}\n{fault}", err=True)
+        click.echo(f"{_headline(fault)}\n{fault}", err=True, color=colour())
         sys.exit(fault.exit_status)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         sys.exit(0)
     sys.exit(status if isinstance(status, int) else 0)
+
+
+def _end_now(status: int) -> NoReturn:
+    """End without farewells: a Prefect server hears no SIGTERM while it starts, its client tries to reach one for long.
+
+    What must be undone has been by now, on the way up here; a server of this run's own is killed with this process.
+    """
+    if not {"prefect", "tasks.prefect_server"} & sys.modules.keys():
+        sys.exit(status)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
 
 
 def _headline(fault: BgpLabError) -> str:

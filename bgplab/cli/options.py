@@ -32,7 +32,7 @@ class LabDescription(click.ParamType):
     name = "lab"
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
-        from bgplab.spec.loading import shipped_labs
+        from bgplab.spec.shipped import shipped_labs
 
         shipped = [CompletionItem(name) for name in shipped_labs() if name.startswith(incomplete)]
         return shipped or [CompletionItem(incomplete, type="file")]
@@ -49,6 +49,13 @@ class StepId(click.ParamType):
         flow = FLOWS.get(ctx.params.get("flow", "") if ctx else "")
         return f"{typed[1].upper() or (flow.letter if flow else 'G')}{int(typed[2]):02}" if typed else value
 
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        from bgplab.checks.all import all_checks
+
+        letters = [one.letter for name, one in FLOWS.items() if ctx.params.get("flow", name) == name]
+        known = [check for letter in letters for check in all_checks(letter).values()]
+        return [CompletionItem(one.id, help=one.title) for one in known if one.id.startswith(incomplete.upper())]
+
 
 class HostName(click.ParamType):
     """A host of the lab named by --name; completes to them."""
@@ -63,7 +70,7 @@ class HostName(click.ParamType):
 
 
 def json_option(command: Command) -> Command:
-    return click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")(command)
+    return click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")(command)
 
 
 def name_option(command: Command) -> Command:

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
-import sys
+import os
 import time
 from collections.abc import Callable
 from typing import Any
 
 import click
+
+
+def colour() -> bool | None:
+    """What click is told of colours: none with NO_COLOR (no-color.org), else it asks whether a terminal is there."""
+    return False if os.environ.get("NO_COLOR") else None
 
 
 def print_json(value: Any) -> None:
@@ -21,6 +26,6 @@ def progress() -> Callable[[str], None]:
 
     def say(text: str) -> None:
         stamp = f"{time.monotonic() - started:6.2f} s"
-        click.echo(f"{click.style(stamp, dim=True)}  {text}" if sys.stderr.isatty() else f"{stamp}  {text}", err=True)
+        click.echo(f"{click.style(stamp, dim=True)}  {text}", err=True, color=colour())
 
     return say

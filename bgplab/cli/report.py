@@ -32,13 +32,19 @@ def report(
     --compare A B writes a page with both runs side by side, prints its path and the verdicts that differ, and opens
     it; exit status 1 when a verdict differs.
     """
-    base = Path(results or _default_results()).absolute()
+    from bgplab.results.directory import default_results
+
+    base = Path(results).absolute() if results else default_results()
     if compare:
         return _compare(base, *compare, wanted=wanted, as_json=as_json)
     if listed:
         return _list(base, as_json)
     directory = _one_run(base, run)
     path = directory / "report.html"
+    if not path.is_file():
+        from bgplab.errors import InputError
+
+        raise InputError("RUN", f"{directory} has no report.html", "it was removed", "name another run, or make one")
     print_json({"report": str(path), "results": str(directory)}) if as_json else click.echo(str(path))
     if wanted:
         _show(path)
@@ -107,12 +113,6 @@ def _one_run(base: Path, run: str | None) -> Path:
     if newest is None:
         raise InputError("RUN", f"no run is kept in {base}", "", "make one: bgp-lab run")
     return newest.path
-
-
-def _default_results() -> str:
-    import os
-
-    return os.environ.get("BGPLAB_RESULTS") or "results"
 
 
 def _find(base: Path, run: str) -> Path:

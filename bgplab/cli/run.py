@@ -72,8 +72,9 @@ def run(flow: str, lab: str, overrides: tuple[str, ...], nodes: int | None, **op
         return _dry_run(spec, options["until"], options["as_json"], choice)
     own = own_parameters(choice, options["events"], options["more"])
     say = progress()
-    from bgplab.results.directory import new_run_id
+    from bgplab.results.directory import default_results, new_run_id, refuse_unwritable
 
+    refuse_unwritable(default_results())
     run_id = new_run_id()
     name = options["name"] or spec.name
     parameters = {
@@ -90,10 +91,14 @@ def run(flow: str, lab: str, overrides: tuple[str, ...], nodes: int | None, **op
     from tasks.flow_parameters import refuse_unfit_parameters
 
     refuse_unfit_parameters(choice.flow, parameters)
-    directory = run_flow(parameters, say, choice)
+    directory, told = run_flow(parameters, say, choice)
     from bgplab.results.directory import load_run
 
-    return show(load_run(directory), directory, as_json=options["as_json"])
+    status = show(load_run(directory), directory, as_json=options["as_json"])
+    if not told:  # at its exit Prefect's client would try for seven seconds to send each of some hundred events
+        sys.stdout.flush()
+        os._exit(status)
+    return status
 
 
 def _refuse_unknown_step(until: str, choice: FlowChoice) -> None:
@@ -128,7 +133,9 @@ def prefect_for_a_run(say: Any, choice: FlowChoice) -> None:
     from bgplab.cli.serve import SETTINGS, named_server
     from bgplab.lab.directory import state_directory
 
-    quiet = {"PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL"}  # the console shows the walk's own words
+    quiet = dict.fromkeys(  # the console shows the walk's own words
+        ("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "PREFECT_INTERNAL_LOGGING_LEVEL"), "CRITICAL"
+    )
     os.environ.update({name: value for name, value in (SETTINGS | quiet).items() if name not in os.environ})
     if named_server():
         return
@@ -146,17 +153,29 @@ def prefect_for_a_run(say: Any, choice: FlowChoice) -> None:
     say("Prefect: the server answers")
 
 
-def run_flow(parameters: dict[str, Any], say: Any, choice: FlowChoice) -> Path:
-    """Call the flow in this process; the run directory it wrote. Raises what ended it before there was one."""
+def run_flow(parameters: dict[str, Any], say: Any, choice: FlowChoice) -> tuple[Path, bool]:
+    """Call the flow in this process; the run directory it wrote, and whether Prefect's server was told of the end.
+
+    Raises what ended it before there was one.
+    """
+    import httpx
+
     from bgplab.errors import BgpLabError, LabError
     from tasks.records import results_directory
     from tasks.telling import listening
 
-    with listening(say):
-        state = choice.flow(**parameters, return_state=True)
     directory = results_directory() / choice.flow.name / parameters["name"] / parameters["run_id"]
+    try:
+        with listening(say):
+            state = choice.flow(**parameters, return_state=True)
+    except httpx.HTTPError as silence:  # after a minute or two of its client's retries
+        gone = f"Prefect's server went away during the run: {silence}"
+        if not directory.is_dir():
+            raise LabError(gone) from silence
+        say(f"{gone}; what the run has seen is all there")
+        return directory, False
     if directory.is_dir():
-        return directory
+        return directory, True
     fault = state.result(raise_on_failure=False)
     raise fault if isinstance(fault, BgpLabError) else LabError(f"the flow ended as {state.name}: {state.message}")
 

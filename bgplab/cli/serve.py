@@ -11,16 +11,23 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
 
 import click
 
 from bgplab.cli.output import progress
+
+if TYPE_CHECKING:
+    import subprocess
+
+    from tasks.prefect_server import Server
 
 Say = Callable[[str], None]
 
 LOOPBACK = "127.0.0.1"
 SERVER_START_SECONDS = 180.0
 CANCEL_PATIENCE_SECONDS = 45.0  # Prefect's worker kills a flow 30 s after it was told to cancel
+END_PATIENCE_SECONDS = 20.0  # for a lab to go and a report to be written; after that a flow only waits for its server
 
 #: Nothing calls home; runs are taken up within a second instead of ten.
 SETTINGS = {
@@ -47,20 +54,20 @@ def serve(port: int, site_port: int) -> None:
     results.mkdir(parents=True, exist_ok=True)
     with stop_requests() as stop, contextlib.ExitStack() as closing:
         site = closing.enter_context(_open_site(results, site_port))
-        address = named_server()
-        own = address is None
+        address, server = named_server(), None
         os.environ.update(
             {name: value for name, value in SETTINGS.items() if name not in os.environ}
             | {"BGPLAB_RESULTS": str(results), "BGPLAB_SITE": f"http://{LOOPBACK}:{site}"}
         )
         if address is None:
-            address = closing.enter_context(_own_server(port, stop, say))
+            server = closing.enter_context(_own_server(port, stop, say))
+            address = server.address
         else:
             refuse_silent_server(address)
         os.environ["PREFECT_API_URL"] = address
         if stop.is_set():
             return
-        _work(address, site, own, stop, say)
+        _work(address, site, server, stop, say)
 
 
 @click.command()
@@ -161,7 +168,7 @@ def _refuse_taken(port: int, option: str) -> None:
 
 
 @contextlib.contextmanager
-def _own_server(port: int, stop: threading.Event, say: Say) -> Iterator[str]:
+def _own_server(port: int, stop: threading.Event, say: Say) -> Iterator[Server]:
     """A Prefect server with a home of its own in the state directory, healthy; ended at the end."""
     from bgplab.lab.directory import state_directory
     from tasks.prefect_server import running_server
@@ -172,48 +179,67 @@ def _own_server(port: int, stop: threading.Event, say: Say) -> Iterator[str]:
         say(f"Prefect server: starting (log: {server.log})")
         server.wait_healthy(SERVER_START_SECONDS, stop)
         say("Prefect server: healthy")
-        yield server.address
+        yield server
 
 
-def _work(address: str, site: int, own: bool, stop: threading.Event, say: Say) -> None:
-    """Register, run a worker and wait. At the end its runs are cancelled first: so they take their labs down."""
+def _work(address: str, site: int, server: Server | None, stop: threading.Event, say: Say) -> None:
+    """Register, run a worker and wait until a stop is asked for. At the end its runs end first: they take labs down.
+
+    server: our own; None when it is somebody else's. Raises LabError when worker or server ended by themselves.
+    """
     from bgplab.errors import LabError
     from bgplab.lab.directory import state_directory
     from tasks import operating
-    from tasks.prefect_server import running_child
+    from tasks.prefect_server import is_healthy, running_child
 
-    if own:  # nobody else works for this server
+    if server:  # nobody else works for it
         operating.give_up_runs("its worker had gone when bgp-lab serve started", say)
     operating.register(say)
-    log = state_directory() / "worker.log"
-    worker_start = [
-        "worker",
-        "start",
-        "--pool",
-        operating.POOL,
-        "--name",
-        f"bgp-lab-{os.getpid()}",
-        "--type",
-        "process",
-    ]
-    with running_child(["-m", "prefect", *worker_start], {}, log) as worker:
+    log, name = state_directory() / "worker.log", f"bgp-lab-{os.getpid()}"
+    start = ["worker", "start", "--pool", operating.POOL, "--name", name, "--type", "process"]
+    with running_child(["-m", "prefect", *start], {}, log) as worker:
         say(f"worker: started (log: {log})")
-        click.echo(_what_to_type(address, site))
-        while not stop.wait(0.5):
-            if worker.poll() is not None:
-                raise LabError(f"the worker ended with {worker.returncode} (log: {log})")
-        say("ending")
-        if own:
-            operating.pause_pool()
-        for process in operating.end_runs(worker.pid, CANCEL_PATIENCE_SECONDS, say):
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(process, signal.SIGKILL)
-    if own:
-        operating.give_up_runs("bgp-lab serve ended", say)
+        click.echo(what_to_type(address, site))
+        needed = {"worker": (worker, log)} | ({"Prefect server": (server.process, server.log)} if server else {})
+        trouble = ""
+        while not trouble and not stop.wait(0.5):
+            trouble = "".join(_that_it_ended(what, *one) for what, one in needed.items())
+        say(f"{trouble}; ending" if trouble else "ending")
+        answers = is_healthy(address)
+        under_way = operating.unfinished_runs(name) if answers else []
+        _end_runs(name, in_order=answers and not trouble, ours=server is not None, say=say)
+    if answers:
+        why = trouble or "bgp-lab serve ended"
+        operating.give_up_runs(why, say, under_way)
+        if server:  # what its worker had taken, but not put its name to
+            operating.give_up_runs(why, say)
+    if trouble:
+        raise LabError(trouble)
     say("ended: no worker, no server, no lab of theirs")
 
 
-def _what_to_type(address: str, site: int) -> str:
+def _that_it_ended(what: str, process: subprocess.Popen[bytes], log: Path) -> str:
+    """That a process has ended, in words; empty while it lives."""
+    return "" if process.poll() is None else f"the {what} ended with {process.returncode} (log: {log})"
+
+
+def _end_runs(worker: str, *, in_order: bool, ours: bool, say: Say) -> None:
+    """End a worker's runs. in_order: worker and server, ours or not, are there to carry cancellations out."""
+    from tasks import operating
+
+    if in_order:
+        if ours:
+            operating.pause_pool()
+        left = operating.end_runs(worker, CANCEL_PATIENCE_SECONDS, say)
+    else:
+        left = operating.end_processes(worker, END_PATIENCE_SECONDS, say)
+    for process in left:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process, signal.SIGKILL)
+
+
+def what_to_type(address: str, site: int) -> str:
+    """What serve prints when it is ready. site: the port of reports."""
     interface = address.removesuffix("/api")
     lines = [
         f"Prefect:  {interface}",

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from bgplab.checks.all import all_checks
-from bgplab.checks.ecmp import load_tests
 from bgplab.checks.expected import Expected
 from bgplab.checks.explain import by_hand
+from bgplab.checks.load_evidence import LOADS, LoadEvidence
 from bgplab.checks.registry import Check
 from bgplab.errors import LabError
 from bgplab.judge.bgp_lab_traces import TRACES
@@ -14,11 +16,7 @@ from bgplab.judge.readers import READERS, SLOW
 from bgplab.judge.sight import Sight
 from bgplab.judge.topology import topology_of, versions_of
 from bgplab.observe.endpoint_slices import Endpoints
-from bgplab.observe.frr_bgp import BgpTables
-from bgplab.observe.kernel_routes import RouterRoutes
-from bgplab.observe.load import LoadRuns
 from bgplab.observe.services import AppService
-from bgplab.observe.sysctl import HashPolicies
 from bgplab.spec.model import LabSpec
 
 LOAD_TESTS = ("G27", "G29")
@@ -43,13 +41,11 @@ def _keep_load_tests(check: Check, sight: Sight) -> None:
     if check.id not in LOAD_TESTS:
         return
     try:
-        loads, policies, tables = sight.see(LoadRuns), sight.see(HashPolicies), sight.see(BgpTables)
-        routes, endpoints, expected = sight.see(RouterRoutes), sight.see(Endpoints), sight.expected
+        seen: list[Any] = [*(sight.see(kind) for kind in LOADS), sight.expected]
     except LabError:
         return
     for small in (True, False):
-        found = load_tests(loads, policies, tables, routes, endpoints, expected, check_id=check.id, small=small)
-        sight.context.load_tests.extend(found.values())
+        sight.context.load_tests.extend(LoadEvidence(*seen).results(check.id, small=small).values())
 
 
 BGP_LAB = Course(

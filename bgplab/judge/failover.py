@@ -7,6 +7,8 @@ from itertools import pairwise
 from typing import Any
 
 from bgplab.checks.all import all_checks
+from bgplab.checks.expected import Expected
+from bgplab.checks.finding import Finding
 from bgplab.checks.registry import Check
 from bgplab.judge.bgp_lab import by_hand_now, expectation
 from bgplab.judge.bgp_lab_traces import TRACES as BGP_LAB_TRACES
@@ -20,6 +22,7 @@ from bgplab.observe.services import AppService
 from bgplab.observe.traffic_events import (
     AgentKilled,
     AgentsRestarted,
+    AtRouter,
     LabelRemoved,
     LinkDown,
     Phase,
@@ -58,28 +61,44 @@ READERS: dict[type, Callable[[Sight], Any]] = {**BGP_LAB_READERS, **{kind: _kept
 
 
 def _keep_convergence(check: Check, sight: Sight) -> None:
-    """The event as the report shows it, with what its check says."""
+    """The event as the report shows it, at each router, with what its check says of that router."""
     kind = next((need for need in check.needs if need in NAMES), None)
     seen = sight.context.kept(kind) if kind else None
     if seen is None:
         return
-    finding = check.judge(seen, sight.expected)
+    results = convergence_results(seen, check, sight.expected)
+    kept, names = sight.context.convergence, {result.name for result in results}
+    kept[:] = [one for one in kept if one.name not in names] + results
+
+
+def convergence_results(seen: UnderTraffic, check: Check, expected: Expected) -> list[ConvergenceResult]:
+    """One phase of an event by router; with several routers their names and titles say which."""
     event = check.id == check.holds_from
-    phase = seen.away if event else seen.back
-    result = convergence_result(seen, phase, NAMES[type(seen)][0 if event else 1], check, finding)
-    kept = sight.context.convergence
-    kept[:] = [one for one in kept if one.name != result.name] + [result]
+    name = NAMES[type(seen)][0 if event else 1]
+    return [
+        convergence_result(
+            at,
+            at.away if event else at.back,
+            f"{name} at {at.router}" if len(seen.at) > 1 else name,
+            f"{at.router}: {check.title}" if len(seen.at) > 1 else check.title,
+            check,
+            check.judge(type(seen)((at,)), expected),
+        )
+        for at in seen.at
+    ]
 
 
-def convergence_result(seen: UnderTraffic, phase: Phase, name: str, check: Check, finding: Any) -> ConvergenceResult:
-    """One phase of an event with its connections and marks."""
+def convergence_result(
+    seen: AtRouter, phase: Phase, name: str, title: str, check: Check, finding: Finding
+) -> ConvergenceResult:
+    """One phase of an event at one router with its connections and marks."""
     since, until = max(0, phase.at_ns - BEFORE_NS), phase.until_ns
     columns = seen.probe.columns
     rows = [number for number, start in enumerate(columns["start_ns"]) if since <= start < until]
     traffic = seen.traffic(phase)
     return ConvergenceResult(
         name=name,
-        title=check.title,
+        title=title,
         event=phase.did,
         expectation=check.explanation.observed,
         verdict=finding.verdict,
@@ -110,7 +129,7 @@ def _interval_seconds(starts: list[int]) -> float:
     return gaps[len(gaps) // 2] / 1e9 if gaps else 0.0
 
 
-def _marks(seen: UnderTraffic, phase: Phase) -> list[TimelineEvent]:
+def _marks(seen: AtRouter, phase: Phase) -> list[TimelineEvent]:
     marks = [TimelineEvent(phase.at_ns, "step", "event_made", ", ".join(phase.nodes), phase.did)]
     if phase.noted_ns is not None:
         marks.append(TimelineEvent(phase.noted_ns, "step", "agent_restarted", ", ".join(phase.nodes), phase.note))

@@ -150,7 +150,7 @@ class Trial:
         if finding.verdict is not Verdict.HOLDS:
             told = f"held for {watched:.1f} s, then: {finding.reason}"
             self._end(dataclasses.replace(finding, reason=told, figures=figures), sight)
-        elif watched >= window:
+        elif watched >= window and sight.began > self.held_since:  # one slow look alone is a moment, no window
             told = f"{finding.reason} (over {watched:.1f} s, {self.looks} looks)"
             self._end(dataclasses.replace(finding, reason=told, figures=figures), sight)
 

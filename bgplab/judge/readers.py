@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from bgplab.checks.chance import rate_of, requests_to_see_all
-from bgplab.checks.ecmp import connections_for
+from bgplab.checks.load_evidence import connections_for
 from bgplab.checks.sample_app import MANY
 from bgplab.judge.faults import NeedsAChange, NotThere
 from bgplab.lab.shell import Shell
@@ -102,7 +102,9 @@ def _load(sight: Sight) -> load.LoadRuns:
 
 
 def _pods_moved(sight: Sight) -> PodsMoved:
-    seen = sight.context.kept(PodsMoved)
+    app, seen = sight.spec.cluster.app, sight.context.kept(PodsMoved)
+    if app.replicas < 2:
+        raise NeedsAChange(f"{app.name} has one pod only, so that there is none to take away")
     if seen is None:
         raise NeedsAChange("it takes a change that only step G26 makes: scaling the application down and back")
     return seen

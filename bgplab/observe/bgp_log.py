@@ -1,7 +1,7 @@
 """What FRR's log says of BGP sessions, line by line with its time (facts/frr.md 8.1; seen with FRR 8.4.4).
 
 Sessions are logged only with `bgp log-neighbor-changes`, and with microseconds only in a file of FRR's own: syslog's
-times are whole seconds. A step switches both on (bgplab/steps/session_log.py).
+times are whole seconds. A step switches both on (bgplab/steps/failover/session_log.py).
 """
 
 from __future__ import annotations

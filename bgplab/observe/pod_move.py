@@ -9,8 +9,9 @@ from dataclasses import dataclass
 class Move:
     """One change of the number of pods, as one router saw it.
 
-    serving: nodes with a ready pod afterwards. announcing: nodes that were next hops in its kernel afterwards.
-    settled_seconds: from the change until both agreed. failed_after: requests that began later than that and failed.
+    serving: nodes with a ready pod afterwards. announcing: nodes with a valid path in its BGP table afterwards.
+    settled_seconds: from the change until both agreed. sent_after, failed_after: requests that began later than that,
+    before the next change.
     """
 
     replicas: int
@@ -18,13 +19,15 @@ class Move:
     serving: tuple[str, ...]
     announcing: tuple[str, ...]
     settled_seconds: float
+    sent_after: int
     failed_after: int
 
 
 @dataclass(frozen=True, slots=True)
 class PodsMoved:
-    """moves: in order of time. requests, failed: of the steady prober across both changes."""
+    """before: nodes with a ready pod until then. moves: in order of time. requests, failed: of the steady prober."""
 
+    before: tuple[str, ...]
     moves: tuple[Move, ...]
     requests: int
     failed: int

@@ -12,6 +12,7 @@ from bgplab.lab.shell import Shell
 from bgplab.observe.side_by_side import by_name
 
 HASH_POLICY = "net.ipv4.fib_multipath_hash_policy"
+HASH_FIELDS = "net.ipv4.fib_multipath_hash_fields"
 DIRECTORY = "/etc/sysctl.d"
 MAIN_FILE = "/etc/sysctl.conf"
 
@@ -45,8 +46,12 @@ class HashPolicyRestored:
     by_router: Mapping[str, int]
 
 
+def read_setting(host: Shell, key: str) -> int:
+    return int(host.run(["sysctl", "-n", key]).stdout)
+
+
 def read_hash_policy(router: Shell) -> int:
-    return int(router.run(["sysctl", "-n", HASH_POLICY]).stdout)
+    return read_setting(router, HASH_POLICY)
 
 
 def read_hash_policies(routers: Mapping[str, Shell]) -> HashPolicies:

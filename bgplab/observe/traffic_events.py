@@ -1,6 +1,7 @@
 """What was seen while an event happened under steady traffic, and while it was undone: made by steps (flow failover).
 
-All times are the router's clock, in nanoseconds since the epoch: prober, FRR and kernel are on the same host.
+Each router is watched by itself. All its times are its own clock, in nanoseconds since the epoch: prober, FRR and
+kernel are on the same host.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ class Phase:
     """A change, and the time until the next one.
 
     did: what, to whom. nodes: those it concerns. due: the kernel's next hops that must come of it. settled: whether
-    what the step waited for came in time. note: what else was done meanwhile; noted_ns: when.
+    what the step waited for came in time. note: what else was done meanwhile; noted_ns: when. spared: the change was
+    made at another router alone, so that nothing may come of it at this one.
     """
 
     did: str
@@ -34,11 +36,13 @@ class Phase:
     settled: bool
     note: str = ""
     noted_ns: int | None = None
+    spared: bool = False
 
 
 @dataclass(frozen=True)
-class UnderTraffic:
-    """away: the event. back: what undid it. before: the kernel's next hops to the prefix when all began.
+class AtRouter:
+    """What one router saw. away: the event. back: what undid it. before: the kernel's next hops to the prefix when all
+    began.
 
     names: of nodes, by address. probe: all connections, from some time before the event until some time after.
     """
@@ -101,6 +105,13 @@ class UnderTraffic:
             if event.kind == kind and name in wanted and phase.at_ns <= event.at_ns < phase.until_ns:
                 found.setdefault(name, (event.at_ns - phase.at_ns) / 1e9)
         return found
+
+
+@dataclass(frozen=True)
+class UnderTraffic:
+    """at: what each router saw, in the description's order."""
+
+    at: tuple[AtRouter, ...]
 
 
 class PodScaledAway(UnderTraffic):

@@ -10,10 +10,10 @@ from ipaddress import IPv4Address
 from bgplab.lab.shell import Shell
 from bgplab.observe.foreign import parse_json
 from bgplab.observe.side_by_side import by_name
+from bgplab.observe.sysctl import HASH_FIELDS
 
 COUNTERS = ["nft", "-j", "list", "counters", "table", "ip", "bgplab"]
 HASH_SEED = "net.ipv4.fib_multipath_hash_seed"
-HASH_FIELDS = "net.ipv4.fib_multipath_hash_fields"
 
 Flow = tuple[str, int]
 

@@ -23,13 +23,14 @@ import secrets
 import shutil
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import fields, is_dataclass, replace
 from enum import Enum
 from pathlib import Path
 from typing import Any
 
 from bgplab.checks.finding import Verdict
-from bgplab.errors import InputError
+from bgplab.errors import InputError, MachineError
 from bgplab.results import frames
 from bgplab.results.record import (
     LoadTestResult,
@@ -45,12 +46,39 @@ from bgplab.results.record import (
 FORMAT = 2
 READABLE = (1, 2)  # 1 had no convergence.parquet, and no column `test` in timeline.parquet
 UNFINISHED = ".unfinished-"
+ROOM_BYTES = 16 << 20  # a run of the guide takes 3 MB, one with 100,000 connections 8
+_ELSEWHERE = "make room there, or name another directory: BGPLAB_RESULTS=…"
 SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
 def new_run_id(now: float | None = None) -> str:
     """Unique and sorted by time: `20261124T173012Z-1a2b3c`."""
     return time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now)) + "-" + secrets.token_hex(3)
+
+
+def default_results() -> Path:
+    """`$BGPLAB_RESULTS`, or `results` where the command was given."""
+    return Path(os.environ.get("BGPLAB_RESULTS") or "results").absolute()
+
+
+def refuse_unwritable(results: Path) -> None:
+    """Find out before a lab is brought up that its run could not be kept. Raises MachineError.
+
+    The directory is made, as the run would make it; a file is written, as permissions tell root nothing.
+    """
+    probe = results / f"{UNFINISHED}{secrets.token_hex(6)}"
+    try:
+        results.mkdir(parents=True, exist_ok=True)
+        probe.write_bytes(b"bgp-lab")
+        free = shutil.disk_usage(results).free
+    except OSError as fault:
+        raise MachineError(f"results cannot be kept in {results}: {fault.strerror}", _ELSEWHERE) from fault
+    finally:
+        with suppress(OSError):
+            probe.unlink()
+    if free < ROOM_BYTES:
+        room = f"{free >> 20} MiB are free, a run takes up to {ROOM_BYTES >> 20}"
+        raise MachineError(f"results cannot be kept in {results}: {room}", _ELSEWHERE)
 
 
 def this_machine() -> Machine:
@@ -82,7 +110,8 @@ def save_run(results: Path, run: Run, files: Mapping[str, str | bytes] | None = 
     """Write a run, settled, and return its directory. files: further ones by name, such as `report.html`.
 
     Raises FileExistsError when the run is there already, ValueError when a load test and an event have one name, by
-    which their requests are kept. A killed writer leaves a `.unfinished-…` directory, no run.
+    which their requests are kept, MachineError when the disk does not take it. A killed writer leaves a
+    `.unfinished-…` directory, no run.
     """
     run = run.settled()
     if both := sorted({test.name for test in run.load_tests} & {event.name for event in run.convergence}):
@@ -90,13 +119,15 @@ def save_run(results: Path, run: Run, files: Mapping[str, str | bytes] | None = 
     target = run_directory(results, run)
     if target.exists():
         raise FileExistsError(target)
-    target.parent.mkdir(parents=True, exist_ok=True)
     draft = target.parent / f"{UNFINISHED}{run.run_id}"
     shutil.rmtree(draft, ignore_errors=True)
-    draft.mkdir()
     try:
+        draft.mkdir(parents=True)
         _write(draft, run, files or {})
         draft.rename(target)
+    except OSError as fault:
+        shutil.rmtree(draft, ignore_errors=True)
+        raise MachineError(f"the run could not be kept as {target}: {fault.strerror or fault}", _ELSEWHERE) from fault
     except BaseException:
         shutil.rmtree(draft, ignore_errors=True)
         raise
@@ -104,7 +135,7 @@ def save_run(results: Path, run: Run, files: Mapping[str, str | bytes] | None = 
 
 
 def _write(draft: Path, run: Run, files: Mapping[str, str | bytes]) -> None:
-    (draft / "run.json").write_text(as_json(_described(run)) + "\n")
+    _write_text(draft / "run.json", as_json(_described(run)) + "\n")
     tables = {
         "checks": frames.checks_frame(run.checks),
         "steps": frames.steps_frame(run.steps),
@@ -118,10 +149,16 @@ def _write(draft: Path, run: Run, files: Mapping[str, str | bytes]) -> None:
     (draft / "evidence").mkdir()
     for number, check in enumerate(run.checks):
         path = draft / "evidence" / f"{number:03d}-{safe_file_name(check.id)}.json"
-        path.write_text(as_json({"id": check.id, "evidence": check.evidence}) + "\n")
-    (draft / "commands.txt").write_text(commands_text(run))
+        _write_text(path, as_json({"id": check.id, "evidence": check.evidence}) + "\n")
+    _write_text(draft / "commands.txt", commands_text(run))
     for name, content in files.items():
-        (draft / safe_file_name(name)).write_bytes(content.encode() if isinstance(content, str) else content)
+        path = draft / safe_file_name(name)
+        _write_text(path, content) if isinstance(content, str) else path.write_bytes(content)
+
+
+def _write_text(path: Path, text: str) -> None:
+    """UTF-8 whatever the locale; what hosts said in other bytes is spelt out rather than costing the run."""
+    path.write_bytes(text.encode(errors="backslashreplace"))
 
 
 def commands_text(run: Run) -> str:
@@ -190,16 +227,26 @@ def _described_test(test: LoadTestResult) -> dict[str, Any]:
 
 
 def load_run(path: Path) -> Run:
-    """A run as it was saved. Raises InputError when the directory is not a run, or one of a newer format."""
-    import pandas
-
+    """A run as it was saved. Raises InputError when the directory is no (whole) run, or one of a newer format."""
     path = Path(path)
     try:
-        described = json.loads((path / "run.json").read_text())
+        described = json.loads((path / "run.json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise InputError(str(path), "is not a run", str(error), "name a directory with a run.json") from error
+    if not isinstance(described, dict):
+        raise InputError(str(path), "is not a run", "its run.json is no object", "name a directory that a run wrote")
     if described.get("format") not in READABLE:
         raise InputError(str(path), f"has format {described.get('format')}, this version reads up to {FORMAT}")
+    try:
+        return _loaded(path, described)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:  # pyarrow's errors are ValueErrors
+        said = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise InputError(str(path), "is no whole run", said, "make the run again, or remove the directory") from error
+
+
+def _loaded(path: Path, described: Mapping[str, Any]) -> Run:
+    import pandas
+
     names = ["checks", "steps", "points", "requests", "timeline"]
     names += ["convergence"] if described["format"] > 1 else []
     tables = {name: pandas.read_parquet(path / f"{name}.parquet") for name in names}
@@ -238,7 +285,7 @@ def _evidence(folder: Path) -> dict[str, Any]:
     """By position and id, as checks_of() asks."""
     found = {}
     for file in folder.glob("*.json"):
-        saved = json.loads(file.read_text())
+        saved = json.loads(file.read_text(encoding="utf-8"))
         found[f"{file.name[:3]}-{saved['id']}"] = saved["evidence"]
     return found
 

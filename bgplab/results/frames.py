@@ -251,7 +251,7 @@ def checks_of(table: pandas.DataFrame, evidence: Mapping[str, Any]) -> tuple[Che
             seconds=row["seconds"],
             stage=row["stage"],
             superseded_by=_text(row["superseded_by"]),
-            commands=tuple(row["commands"].split("\n")) if row["commands"] else (),
+            commands=_lines(row["commands"]),
         )
         for number, row in enumerate(table.to_dict("records"))
     )
@@ -265,7 +265,7 @@ def steps_of(table: pandas.DataFrame) -> tuple[StepResult, ...]:
             row["outcome"],
             row["detail"],
             row["seconds"],
-            tuple(row["commands"].split("\n")) if row["commands"] else (),
+            _lines(row["commands"]),
         )
         for row in table.to_dict("records")
     )
@@ -343,6 +343,10 @@ def _whole(value: Any) -> int | None:
     import pandas
 
     return None if pandas.isna(value) else int(value)
+
+
+def _lines(text: str) -> tuple[str, ...]:
+    return tuple(text.split("\n")) if text else ()
 
 
 def _text(value: Any) -> str | None:

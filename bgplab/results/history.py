@@ -73,14 +73,17 @@ def previous_run(results: Path, flow: str, lab: str, run_id: str) -> Summary | N
 
 
 def previous_verdicts(results: Path, flow: str, lab: str, run_id: str = "") -> dict[str, Verdict]:
-    """Verdict by check id of the run before `run_id` (or the last one); empty without one."""
+    """Verdict by check id of the run before `run_id` (or the last one); empty without one that can be read."""
     import pandas
 
     before = previous_run(results, flow, lab, run_id)
     if before is None:
         return {}
-    table = pandas.read_parquet(before.path / "checks.parquet", columns=["id", "verdict"])
-    return {row["id"]: Verdict(row["verdict"]) for row in table.to_dict("records")}
+    try:
+        table = pandas.read_parquet(before.path / "checks.parquet", columns=["id", "verdict"])
+        return {row["id"]: Verdict(row["verdict"]) for row in table.to_dict("records")}
+    except (OSError, ValueError):  # somebody's broken old run must not cost the new one; pyarrow's are ValueErrors
+        return {}
 
 
 def differences(before: dict[str, Verdict], checks: Iterable[CheckResult]) -> tuple[Difference, ...]:
@@ -103,7 +106,7 @@ def _run_files(results: Path, flow: str, lab: str) -> Iterator[Path]:
 
 def _summary(path: Path) -> Summary | None:
     try:
-        described = json.loads(path.read_text())
+        described = json.loads(path.read_text(encoding="utf-8"))
         return Summary(
             path=path.parent,
             flow=described["flow"],
@@ -115,5 +118,5 @@ def _summary(path: Path) -> Summary | None:
             seconds=described["seconds"],
             counts=described["counts"],
         )
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError, KeyError, TypeError):  # TypeError: it is JSON, but no object
         return None

@@ -61,10 +61,19 @@ def cluster_of(spec: LabSpec, node: Node) -> ClusterSpec:
     return next(cluster for cluster in spec.clusters if node in cluster.nodes)
 
 
+def app_nodes(cluster: ClusterSpec) -> tuple[Node, ...]:
+    """Where the sample application may run: on nodes with BGP, as no router learns the way to the pods of others.
+
+    On all nodes of a mesh's cluster, where pods reach each other without BGP.
+    """
+    speaking = tuple(node for node in cluster.nodes if node.bgp)
+    return cluster.nodes if cluster.id or not speaking else speaking
+
+
 def client_node(cluster: ClusterSpec) -> Node:
-    """Where the client pod runs."""
+    """Where the client pod runs: the named node, else the first of the application's."""
     named = (node for node in cluster.nodes if node.name == cluster.app.client_node)
-    return next(named, cluster.nodes[0])
+    return next(named, app_nodes(cluster)[0])
 
 
 # Subnets and routes ------------------------------------------------------------------------------------------------
@@ -152,17 +161,13 @@ def received_prefixes(
     """What a node has received from a router once all sessions are up; `vips`: the /32s announced at this stage.
 
     FRR sends one table to all peers of an update group, a node's own prefixes included, so every node receives the
-    same: the router's networks, all pod CIDRs, all VIPs (the guide's 4 = 1 + 3). Only a group's sole peer gets nothing
-    back that came from it (FRR 8.4, subgroup_announce_check). Received is not accepted: what carries the node's own AS
-    is looped and counts all the same.
+    same: the router's networks, all pod CIDRs, all VIPs (the guide's 4 = 1 + 3). So does a group's sole peer (seen with
+    FRR 8.4.4). Received is not accepted: what carries the node's own AS is looped and counts all the same.
     """
-    own_networks = frozenset(router.networks)
     if not node.bgp:
         return frozenset()
-    if len(bgp_nodes(spec)) == 1:
-        return own_networks
     pods = frozenset(peer.pod_cidr for peer in bgp_nodes(spec))
-    return own_networks | pods | frozenset(vips)
+    return frozenset(router.networks) | pods | frozenset(vips)
 
 
 # LoadBalancer addresses ----------------------------------------------------------------------------------------------

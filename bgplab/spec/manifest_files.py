@@ -13,7 +13,7 @@ from bgplab.spec.kinds import known_kinds
 from bgplab.spec.places import Path as FieldPath
 from bgplab.spec.places import Places
 from bgplab.spec.values import shown
-from bgplab.spec.yaml_text import ManifestLoader, decode, read_documents
+from bgplab.spec.yaml_text import ManifestLoader, decode, read_documents, read_limited
 
 Manifest = dict[str, Any]
 
@@ -55,7 +55,7 @@ def read_manifests(file: Path, cilium_version: str, named_in: str = "") -> list[
 
 def _content(file: Path, named_in: str) -> bytes:
     try:
-        return file.read_bytes()
+        return read_limited(file)
     except (OSError, ValueError) as error:
         said = getattr(error, "strerror", None) or str(error)
         raise InputError(

@@ -11,10 +11,10 @@ from typing import Any
 
 import yaml
 
-from bgplab.spec.derived import client_node, peer_address, peer_names
+from bgplab.spec.derived import app_nodes, client_node, peer_address, peer_names
 from bgplab.spec.kinds import cilium_api_versions
 from bgplab.spec.manifest_files import Manifest, read_manifests
-from bgplab.spec.model import ClusterSpec, LabSpec
+from bgplab.spec.model import App, ClusterSpec, LabSpec
 
 # The label by which the peer configuration finds its advertisements.
 ADVERTISE = {"advertise": "bgp"}
@@ -105,14 +105,37 @@ def _deployment(cluster: ClusterSpec) -> Manifest:
             "template": {
                 "metadata": {"labels": labels},
                 "spec": {
-                    "affinity": {"podAntiAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [apart]}},
-                    "containers": [
-                        {"name": app.name, "image": app.image, "ports": [{"containerPort": app.port}]},
-                    ],
+                    "affinity": {"podAntiAffinity": {_REQUIRED: [apart]}} | _near_bgp(cluster),
+                    "containers": [_server(app)],
                 },
             },
         },
     }
+
+
+_REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
+
+
+def _near_bgp(cluster: ClusterSpec) -> dict[str, Any]:
+    """Nothing for the guide, whose nodes all have BGP; else pods keep off nodes whose pods no router has a way to.
+
+    By host name, not by the BGP label: nodes get that later (G10).
+    """
+    homes = app_nodes(cluster)
+    if homes == cluster.nodes:
+        return {}
+    here = {"key": "kubernetes.io/hostname", "operator": "In", "values": [node.name for node in homes]}
+    return {"nodeAffinity": {_REQUIRED: {"nodeSelectorTerms": [{"matchExpressions": [here]}]}}}
+
+
+def _server(app: App) -> Manifest:
+    """The container that answers. whoami serves port 80 unless told of another; others ignore the variable."""
+    container = {"name": app.name, "image": app.image, "ports": [{"containerPort": app.port}]}
+    told = {"env": [{"name": "WHOAMI_PORT_NUMBER", "value": str(app.port)}]}
+    return container if app.port == _WHOAMI_PORT else container | told
+
+
+_WHOAMI_PORT = 80
 
 
 def _service(cluster: ClusterSpec) -> Manifest:

@@ -153,14 +153,16 @@ class App(Described):
     )
     replicas: Annotated[int, Range(1, 1000, "there must be somebody to answer")] = Field(
         default=3,
-        description="pods, each on a node of its own; one per node when absent",
+        description="pods, each on a node of its own with BGP; one per such node when absent",
         json_schema_extra=_without_default,
     )
     port: Annotated[int, Range(1, 65535, "a TCP port has 16 bits")] = Field(
         default=80, description="of pods and Service"
     )
     client: Label = Field(default="curl-pod", description="name of the client pod")
-    client_node: Label | None = Field(default=None, description="node of the client pod; the first node when absent")
+    client_node: Label | None = Field(
+        default=None, description="node of the client pod; the first with BGP when absent"
+    )
     client_image: Image = Field(default="nicolaka/netshoot", description="image of the client pod; has curl")
 
 
@@ -173,6 +175,10 @@ class Mesh(Described):
         default=32379,
         description="NodePort of clustermesh-apiserver; equal ones in two clusters break reconnects (Cilium #24692)",
     )
+
+
+def _is_without_bgp(node: Any) -> bool:
+    return (node.get("bgp") if isinstance(node, Mapping) else getattr(node, "bgp", None)) is False
 
 
 class ClusterSpec(Described):
@@ -214,20 +220,27 @@ class ClusterSpec(Described):
     @model_validator(mode="before")
     @classmethod
     def _one_replica_per_node(cls, data: Any) -> Any:
-        """The guide's three pods on three nodes, as a rule that holds for any number of nodes."""
+        """The guide's three pods on three nodes, as a rule that holds for any number of nodes.
+
+        The nodes are those that `derived.app_nodes` names, told from data that nobody has judged yet.
+        """
         if not isinstance(data, Mapping) or not isinstance(nodes := data.get("nodes"), list | tuple) or not nodes:
             return data
         app = data.get("app", {})
         if isinstance(app, App):
             app = app.model_dump(exclude_unset=True)
-        return {**data, "app": {"replicas": len(nodes), **app}} if isinstance(app, Mapping) else data
+        if not isinstance(app, Mapping):
+            return data
+        silent = 0 if data.get("id") else sum(_is_without_bgp(node) for node in nodes)
+        return {**data, "app": {"replicas": len(nodes) - silent or len(nodes), **app}}
 
 
 class Ecmp(Described):
     """The routers' multipath hash (Linux ip-sysctl, fib_multipath_hash_policy, fib_multipath_hash_seed)."""
 
     hash_policy: HashPolicy = Field(
-        default=1, description="the policy that step G28 sets; before it the kernel's default 0"
+        default=1,
+        description="the policy that step G28 sets (3: with ports among its fields); before it the kernel's default 0",
     )
     hash_seed: (
         Annotated[
@@ -241,6 +254,14 @@ class Ecmp(Described):
         ]
         | None
     ) = Field(default=None, description="makes the hash repeatable (Linux 6.11 or later); random when absent")
+
+    @property
+    def hash_fields(self) -> int | None:
+        """What G28 sets beside policy 3 (fib_multipath_hash_fields): addresses, protocol and ports.
+
+        The kernel's own choice is without ports, by which all connections of a client would keep to one way.
+        """
+        return 0x37 if self.hash_policy == 3 else None
 
 
 class LoadTest(Described):

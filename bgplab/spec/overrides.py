@@ -21,8 +21,7 @@ def apply_overrides(document: Document, overrides: Mapping[str, str]) -> Documen
     for key, text in overrides.items():
         try:
             path = parse_path(key)
-            _put(data, path, _value(key, text), key)
-            marks[path] = "override"
+            marks[_put(data, path, _value(key, text), key)] = "override"
         except InputError as error:
             problems += error.problems
     kept = {path: mark for path, mark in document.places.marks.items() if not _inside(path, marks)}
@@ -56,9 +55,12 @@ def _value(key: str, text: str) -> Any:
     return documents[0].data if documents else None
 
 
-def _put(data: Any, path: Path, value: Any, key: str) -> None:
-    """Set one value inside the data; mappings on the way are made where they are missing, list items are not."""
-    at = data
+def _put(data: Any, path: Path, value: Any, key: str) -> Path:
+    """Set one value inside the data, and return the path of the outermost part that it made.
+
+    Mappings on the way are made where they are missing, lists and their items are not.
+    """
+    at, made = data, path
     for depth, (part, following) in enumerate(zip(path, (*path[1:], None), strict=True)):
         fits = isinstance(at, list) and part in range(len(at)) if isinstance(part, int) else isinstance(at, dict)
         if not fits:
@@ -70,9 +72,14 @@ def _put(data: Any, path: Path, value: Any, key: str) -> None:
             )
         if following is None:
             at[part] = value
-        elif isinstance(following, str) and isinstance(part, str) and at.get(part) is None:
+        elif isinstance(part, str) and at.get(part) is None:
+            if isinstance(following, int):
+                lacking = dotted(path[: depth + 1])
+                raise InputError(f"override {key}", f"there is no list {lacking}", "", f"write it whole: {lacking}=[…]")
             at[part] = {}
+            made = min(made, path[: depth + 1], key=len)
         at = at[part]
+    return made
 
 
 def _kind(value: Any) -> str:

@@ -6,12 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 Path = tuple[str | int, ...]
+LONGEST_KEY = 80
 
 
 def dotted(path: Path) -> str:
-    """('clusters', 0, 'nodes', 2, 'address') → clusters[0].nodes[2].address"""
-    written = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
+    """('clusters', 0, 'nodes', 2, 'address') → clusters[0].nodes[2].address; keys that no terminal shows are quoted."""
+    written = "".join(f"[{part}]" if isinstance(part, int) else f".{_visible(part)}" for part in path)
     return written.removeprefix(".")
+
+
+def _visible(key: str) -> str:
+    return key if key.isprintable() and len(key) <= LONGEST_KEY else f"{key[:LONGEST_KEY]!r}"
 
 
 def field_of(path: Path) -> Path:

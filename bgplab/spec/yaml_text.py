@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path as FilePath
 from typing import Any
 
 import yaml
@@ -65,11 +66,17 @@ class Document:
     problems: list[Problem] = field(default_factory=list)
 
 
+def read_limited(file: FilePath) -> bytes:
+    """A file's content, cut off where `decode` refuses it: /dev/zero has no end. Raises OSError, ValueError."""
+    with file.open("rb") as opened:
+        return opened.read(MAX_BYTES + 1)
+
+
 def decode(content: bytes, source: str) -> str:
     """The text of a file. Raises InputError when it is too large or not UTF-8."""
     if len(content) > MAX_BYTES:
         raise InputError(
-            source, f"{len(content)} bytes, at most {MAX_BYTES} are read", _SMALLER, "name the right file, or split it"
+            source, f"more than {MAX_BYTES} bytes are not read", _SMALLER, "name the right file, or split it"
         )
     try:
         return content.decode("utf-8-sig")

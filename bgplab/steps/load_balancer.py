@@ -11,6 +11,7 @@ from bgplab.observe.lb_pools import read_pools
 from bgplab.observe.services import read_service
 from bgplab.spec import manifests
 from bgplab.spec.model import LabSpec
+from bgplab.spec.typed import in_namespace
 from bgplab.steps.objects import apply_what_differs
 from bgplab.steps.outcome import Outcome, kubectl_apply
 from bgplab.steps.vip_view import wait_for_agreement
@@ -35,8 +36,9 @@ def create_pool(lab: Lab, spec: LabSpec, deadline: Deadline) -> Outcome:
 
 
 def plan_type(spec: LabSpec) -> list[str]:
-    name, patch = spec.cluster.app.name, '{"spec": {"type": "LoadBalancer"}}'
-    return [f"kubectl patch svc {name} -p '{patch}'", f"kubectl get svc {name}"]
+    app, patch = spec.cluster.app, '{"spec": {"type": "LoadBalancer"}}'
+    commands = (f"kubectl patch svc {app.name} -p '{patch}'", f"kubectl get svc {app.name}")
+    return [in_namespace(command, app.namespace) for command in commands]
 
 
 def make_load_balancer(lab: Lab, spec: LabSpec, deadline: Deadline) -> Outcome:

@@ -24,12 +24,15 @@ HOOKS = ("/etc/network/if-up.d/bgp-lab-routes", "/etc/networkd-dispatcher/routab
 
 
 def plan(spec: LabSpec) -> list[str]:
+    hook = HOOKS[0]  # a person knows which of the two systems is there
+    keep = ["sh", "-c", f"mkdir -p {hook.rpartition('/')[0]} && cat > {hook} && chmod 755 {hook}"]
+    routes = [(node.name, derived.pod_route(spec, node)) for node in spec.cluster.nodes]
     return [
         line
-        for node in spec.cluster.nodes
+        for node, route in routes
         for line in (
-            on_host(node.name, _replace(derived.pod_route(spec, node))),
-            *(on_host(node.name, ["test", "-x", hook]) + f"  # persistent: {hook}" for hook in HOOKS[:1]),
+            on_host(node, _replace(route)),
+            f"{on_host(node, keep)} <<'EOF'\n{hook_script(route)}EOF",
         )
     ]
 

@@ -12,6 +12,7 @@ from bgplab.observe.endpoint_slices import read_endpoints
 from bgplab.observe.pods import read_pods
 from bgplab.spec import manifests
 from bgplab.spec.model import App, LabSpec
+from bgplab.spec.typed import in_namespace
 from bgplab.steps.objects import apply_what_differs, current
 from bgplab.steps.outcome import Outcome, kubectl_apply
 
@@ -30,12 +31,8 @@ class AppSeen:
 
 def plan(spec: LabSpec) -> list[str]:
     app = spec.cluster.app
-    return [
-        kubectl_apply(_manifests(spec)),
-        f"kubectl rollout status deployment {app.name}",
-        "kubectl get pod -o wide",
-        f"kubectl get svc {app.name}",
-    ]
+    looks = (f"kubectl rollout status deployment {app.name}", "kubectl get pod -o wide", f"kubectl get svc {app.name}")
+    return [kubectl_apply(_manifests(spec)), *(in_namespace(look, app.namespace) for look in looks)]
 
 
 def deploy_app(lab: Lab, spec: LabSpec, deadline: Deadline) -> Outcome:

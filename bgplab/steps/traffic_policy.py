@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -16,6 +17,7 @@ from bgplab.observe.pod_move import Move, PodsMoved
 from bgplab.observe.side_by_side import by_name
 from bgplab.observe.sysctl import read_assignments
 from bgplab.spec.model import LabSpec
+from bgplab.spec.typed import in_namespace
 from bgplab.steps.hosts import routers_of
 from bgplab.steps.outcome import Outcome
 from bgplab.steps.vip_view import VipView, look_at_vip, wait_for_agreement
@@ -26,11 +28,12 @@ PROBES_PER_SECOND = 100
 #: so that a blackhole shows before the next change.
 REQUEST_PATIENCE_SECONDS = 0.5
 WATCHED_SECONDS = 2 * REQUEST_PATIENCE_SECONDS
+PROBER_START_SECONDS = 15.0
 
 
 def plan_policy(spec: LabSpec, policy: Literal["Local", "Cluster"] = "Local") -> list[str]:
-    patch = f"""'{{"spec": {{"externalTrafficPolicy": "{policy}"}}}}'"""
-    return [f"kubectl patch svc {spec.cluster.app.name} -p {patch}"]
+    app, patch = spec.cluster.app, f"""'{{"spec": {{"externalTrafficPolicy": "{policy}"}}}}'"""
+    return [in_namespace(f"kubectl patch svc {app.name} -p {patch}", app.namespace)]
 
 
 def set_policy(lab: Lab, spec: LabSpec, deadline: Deadline, policy: Literal["Local", "Cluster"] = "Local") -> Outcome:
@@ -48,7 +51,10 @@ def set_policy(lab: Lab, spec: LabSpec, deadline: Deadline, policy: Literal["Loc
 
 def plan_move(spec: LabSpec) -> list[str]:
     app = spec.cluster.app
-    return [f"kubectl scale deployment {app.name} --replicas {count}" for count in (app.replicas - 1, app.replicas)]
+    if app.replicas < 2:
+        return []
+    scale = in_namespace(f"kubectl scale deployment {app.name} --replicas", app.namespace)
+    return [f"{scale} {count}" for count in (app.replicas - 1, app.replicas)]
 
 
 def move_pods(lab: Lab, spec: LabSpec, deadline: Deadline) -> Outcome:
@@ -71,13 +77,13 @@ def move_pods(lab: Lab, spec: LabSpec, deadline: Deadline) -> Outcome:
     clocks = by_name(_clock_offset_ns, routers)
     patience = REQUEST_PATIENCE_SECONDS
     steady = Plan(url, rate=PROBES_PER_SECOND, connect_timeout=patience, read_timeout=patience)
-    running: dict[str, RunningProbe] = by_name(lambda router: start_probe(router, steady), routers)
+    running: dict[str, RunningProbe] = by_name(lambda router: _asking(router, steady), routers)
     changes: list[Change] = []
     try:
         _down_and_back(lab, spec, deadline, changes)
     finally:
         probes = by_name(lambda probe: probe.stop(), running)
-    evidence = moved(changes, probes, clocks, spec)
+    evidence = moved(before.serving, changes, probes, clocks, spec)
     slowest = max(change.settled_seconds for change in changes)
     return Outcome.changed(
         f"{app.name} scaled to {app.replicas - 1} and back to {app.replicas}, settled within {slowest:.2f} s;"
@@ -85,6 +91,16 @@ def move_pods(lab: Lab, spec: LabSpec, deadline: Deadline) -> Outcome:
         plan_move(spec),
         evidence=[evidence],
     )
+
+
+def _asking(router: Shell, plan: Plan) -> RunningProbe:
+    """A prober that is at work: starting one takes seconds on a busy machine, longer than a change to settle."""
+    begun = threading.Event()
+    running = start_probe(router, plan, on_line=lambda line: begun.set())
+    if not begun.wait(PROBER_START_SECONDS):
+        running.stop()
+        raise LabError(f"{router.name}: the prober said nothing within {PROBER_START_SECONDS:g} s")
+    return running
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,15 +134,21 @@ def _scale(lab: Lab, spec: LabSpec, replicas: int, deadline: Deadline) -> Change
     return Change(replicas, view, began, time.time_ns())
 
 
-def moved(changes: list[Change], probes: Mapping[str, Probe], clocks: Mapping[str, int], spec: LabSpec) -> PodsMoved:
-    """The evidence from what was seen. clocks: each router's clock less ours, in nanoseconds."""
+def moved(
+    before: Iterable[str],
+    changes: list[Change],
+    probes: Mapping[str, Probe],
+    clocks: Mapping[str, int],
+    spec: LabSpec,
+) -> PodsMoved:
+    """The evidence from what was seen. before: nodes that had a pod. clocks: each router's less ours, nanoseconds."""
     names = {node.address: node.name for node in spec.cluster.nodes}
     moves = []
     for number, change in enumerate(changes):
         until = changes[number + 1].began_ns if number + 1 < len(changes) else None
         for router, probe in probes.items():
             announcing = sorted(names.get(hop, str(hop)) for hop in change.view.paths[router])
-            failed = _failed_between(probe, change.settled_ns + clocks[router], until and until + clocks[router])
+            sent, failed = _between(probe, change.settled_ns + clocks[router], until and until + clocks[router])
             moves.append(
                 Move(
                     change.replicas,
@@ -134,22 +156,24 @@ def moved(changes: list[Change], probes: Mapping[str, Probe], clocks: Mapping[st
                     tuple(sorted(change.view.serving)),
                     tuple(announcing),
                     change.settled_seconds,
+                    sent,
                     failed,
                 )
             )
     requests = sum(len(probe) for probe in probes.values())
     failed = sum(probe.errors.total() - probe.errors["interrupted"] for probe in probes.values())
-    return PodsMoved(tuple(moves), requests, failed)
+    return PodsMoved(tuple(sorted(before)), tuple(moves), requests, failed)
 
 
-def _failed_between(probe: Probe, since_ns: int, until_ns: int | None) -> int:
-    """Requests that began in this time and failed; the ones that our own stop interrupted do not count."""
+def _between(probe: Probe, since_ns: int, until_ns: int | None) -> tuple[int, int]:
+    """Requests that began in this time, and how many failed; the ones that our own stop interrupted do not count."""
     rows = zip(probe.columns["start_ns"], probe.columns["error"], strict=True)
-    return sum(
-        1
+    errors = [
+        error
         for start, error in rows
-        if error and error != "interrupted" and start >= since_ns and (until_ns is None or start < until_ns)
-    )
+        if error != "interrupted" and start >= since_ns and (until_ns is None or start < until_ns)
+    ]
+    return len(errors), sum(bool(error) for error in errors)
 
 
 def _clock_offset_ns(host: Shell) -> int:

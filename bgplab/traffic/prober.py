@@ -100,6 +100,9 @@ REMOTE_LINE = b"\nRemoteAddr: "
 REMOTE = re.compile(rb"^RemoteAddr:[ \t]*([^\r\n]+?)[ \t]*\r?$", re.M)
 
 
+# Answers: bytes to what they say -------------------------------------------------------------------------------------
+
+
 def error_class(number: int | None, connected: bool) -> str:
     """The class of a kernel error; a time-out's depends on how far the connection got."""
     if number == errno.ETIMEDOUT:
@@ -191,6 +194,9 @@ def unchunk(data: bytes) -> tuple[bytes, bool, bool]:
         if rest[size : size + 2] != b"\r\n":
             return body, False, True
         body, data = body + rest[:size], rest[size + 2 :]
+
+
+# Connections and their records ---------------------------------------------------------------------------------------
 
 
 class Connection:
@@ -285,6 +291,9 @@ class Records:
             data = data[os.write(self.descriptor, data) :]
 
 
+# Source ports --------------------------------------------------------------------------------------------------------
+
+
 class SourcePorts:
     """Which source port each connection takes: the kernel's choice (0), or ours, in turn or at random from a range."""
 
@@ -307,6 +316,9 @@ class SourcePorts:
         if self.order == "random":
             return self.first + self.random.randrange(self.count)
         return self.first + (sequence // addresses) % self.count
+
+
+# The event loop ------------------------------------------------------------------------------------------------------
 
 
 class Prober:
@@ -598,6 +610,9 @@ class Prober:
                 else:
                     self.end(connection, "timeout_read", answer.status)
             self.reading.popleft()
+
+
+# Command line --------------------------------------------------------------------------------------------------------
 
 
 def parse(argv: list[str] | None) -> argparse.Namespace:

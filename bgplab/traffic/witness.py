@@ -21,36 +21,55 @@ Records = Mapping[str, Sequence[Any]]
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """problems: sentences, each names the witness. told: what agrees. absent: who was not there."""
+    """problems: sentences, each names the witness. told: what agrees. absent: who was not there. unclear: sentences,
+    who was there and can neither confirm nor contradict.
+    """
 
     problems: tuple[str, ...] = ()
     told: tuple[str, ...] = ()
     absent: tuple[str, ...] = ()
+    unclear: tuple[str, ...] = ()
 
     def __add__(self, other: Agreement) -> Agreement:
-        return Agreement(self.problems + other.problems, self.told + other.told, self.absent + other.absent)
+        return Agreement(
+            self.problems + other.problems,
+            self.told + other.told,
+            self.absent + other.absent,
+            self.unclear + other.unclear,
+        )
 
 
 def nodes_counted(records: Records, counted: Mapping[str, int | None], may_receive: Collection[str]) -> Agreement:
     """The nodes' own counters against the records and the model.
 
     may_receive: nodes that should be a next hop. A connection that failed may have been counted or not, and more than
-    once when its first packet was sent again, so with failures the records are a lower bound only.
+    once when its first packet was sent again, so with failures the records are a lower bound only. Nodes count whoever
+    asks: where none counted too few, and some more than the client opened, the others' connections are somebody else's.
     """
     received = Counter(node for node in records["node"] if node is not None)
     failed = sum(1 for error in records["error"] if error)
     heard = {node: count for node, count in counted.items() if count is not None}
     if not heard:
         return Agreement(absent=("nodes' counters",))
+    absent = tuple(f"{node}'s counter" for node in counted if node not in heard)
+    more = {node: count - received[node] for node, count in heard.items() if count > received[node] and not failed}
+    strangers = bool(more) and all(count >= received[node] for node, count in heard.items())
     problems = []
     for node, count in heard.items():
-        if count < received[node] or (not failed and count != received[node]):
+        if count < received[node] or (node in more and not strangers):
             problems.append(f"{node}'s counter says {count} connections, the client's records say {received[node]}")
-        elif count and node not in may_receive:
+        elif count and node not in may_receive and node not in more:
             problems.append(f"{node}'s counter says {count} connections, and it should get none")
-    absent = tuple(f"{node}'s counter" for node in counted if node not in heard)
+    if strangers:
+        seen = f"others' connections were seen: {sum(more.values())} ({_counts(more)})"
+        why = "nodes count whoever asks, so they can neither confirm nor contradict the client's records"
+        return Agreement(tuple(problems), (), absent, (f"{seen}; {why}",))
     told = f"nodes counted {sum(heard.values())} connections"
     return Agreement(tuple(problems), () if problems else (told,), absent)
+
+
+def _counts(by_node: Mapping[str, int]) -> str:
+    return ", ".join(f"{node} {count}" for node, count in by_node.items())
 
 
 def pods_saw(records: Records, node_addresses: Collection[str], *, hides_clients: bool) -> Agreement:

@@ -12,7 +12,7 @@ from bgplab.checks.expected import Expected
 from bgplab.checks.finding import Finding
 from bgplab.observe.bgp_log import BgpEvent, Kind
 from bgplab.observe.route_monitor import RouteChange
-from bgplab.observe.traffic_events import Phase, UnderTraffic
+from bgplab.observe.traffic_events import AtRouter, Phase, UnderTraffic
 from bgplab.spec.loading import load_lab
 from bgplab.traffic.prober import COLUMNS
 from bgplab.traffic.records import Probe
@@ -57,6 +57,8 @@ def an_event(
     outcome: Outcome = well,
     begins: float = -1.0,
     rate: int = 100,
+    router: str = "router",
+    spared: bool = False,
 ) -> Seen:
     """All times in seconds after the event. hops: the kernel's next hops from then on."""
     starts = [begins + number / rate for number in range(int((ends_after - begins) * rate))]
@@ -64,17 +66,18 @@ def an_event(
     columns["sequence"] = list(range(len(starts)))
     columns["start_ns"] = [at(start) for start in starts]
     columns["error"] = [outcome(start) for start in starts]
-    return kind(
-        "router",
+    seen = AtRouter(
+        router,
         VIP,
         dict(NODES),
         ALL,
-        Phase("the event", tuple(nodes), EVENT, at(undone_after), due, True),
-        Phase("its way back", tuple(nodes), at(undone_after), at(ends_after), ALL, True),
-        Probe("router", "", columns),
+        Phase("the event", tuple(nodes), EVENT, at(undone_after), due, True, spared=spared),
+        Phase("its way back", tuple(nodes), at(undone_after), at(ends_after), ALL, True, spared=spared),
+        Probe(router, "", columns),
         tuple(RouteChange(at(when), VIP, now) for when, now in sorted(hops.items())),
         tuple(BgpEvent(at(when), kind_, peer) for when, kind_, peer in log),
     )
+    return kind((seen,))
 
 
 def at(seconds: float) -> int:
@@ -82,7 +85,13 @@ def at(seconds: float) -> int:
 
 
 def with_back(seen: Seen, **changes: object) -> Seen:
-    return replace(seen, back=replace(seen.back, **changes))  # type: ignore[arg-type]
+    (at_one,) = seen.at
+    return replace(seen, at=(replace(at_one, back=replace(at_one.back, **changes)),))  # type: ignore[arg-type]
+
+
+def both(one: Seen, other: Seen) -> Seen:
+    """The same event as two routers saw it."""
+    return replace(one, at=(*one.at, *other.at))
 
 
 def judged(id: str, seen: UnderTraffic) -> Finding:

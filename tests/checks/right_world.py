@@ -8,9 +8,9 @@ from ipaddress import IPv4Address, IPv4Network
 from typing import Any
 
 from bgplab.checks.all import all_checks
-from bgplab.checks.ecmp import connections_for
 from bgplab.checks.expected import Expected
 from bgplab.checks.finding import Finding
+from bgplab.checks.load_evidence import connections_for
 from bgplab.checks.peering import base_lines
 from bgplab.observe.bgp_node_configs import ClusterConfigs, NodeConfigs, NodeConfigSeen, PeerStatus
 from bgplab.observe.cilium_agents import AgentStatus
@@ -104,7 +104,7 @@ def right_world(spec: LabSpec, stage: str) -> World:
     up = at >= 11
     peers_there = at >= 8
     own = 2 if vip_prefix else 1
-    loops = len(speaking) * 1 + (1 if vip_prefix else 0) if len(speaking) > 1 else 0
+    loops = len(speaking) + (1 if vip_prefix else 0)
     running = {router.name: _config(spec, router, peers_there) for router in routers}
     subnet_of = spec.subnet_of
     near = [pod for pod in pods if subnet_of(_home(spec, pod)) == subnet_of(client_home.address)]
@@ -327,8 +327,9 @@ def right_world(spec: LabSpec, stage: str) -> World:
             vip_requests(spec, vip or IPv4Address("172.16.1.1"), "Cluster"),
         ),
         PodsMoved(
+            tuple(sorted(node.name for node in speaking)),
             tuple(
-                Move(len(names), router.name, tuple(names), tuple(names), 0.31, 0)
+                Move(len(names), router.name, tuple(names), tuple(names), 0.31, 75, 0)
                 for names in (
                     sorted(node.name for node in speaking)[:-1],
                     sorted(node.name for node in speaking),

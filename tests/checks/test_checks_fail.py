@@ -142,6 +142,11 @@ def both(*breaks: Break) -> Break:
     return apply
 
 
+def moved(**changes: Any) -> Break:
+    """Every change of the number of pods, seen otherwise."""
+    return each(PodsMoved, "moves", lambda move: replace(move, **changes))
+
+
 def as_seen(pod: str, remote: str) -> Any:
     return answer(pod, W0_POD, IPv4Address(remote))
 
@@ -272,7 +277,11 @@ FAULTS: list[tuple[str, str, str, Break, str]] = [
     ("G25", "G24", "a node hides behind itself", lambda world: world.but(replace(world.seen[SourcesSeen], cluster=VipRequests(IPv4Address("172.16.1.1"), "Cluster", {ROUTER: (as_seen(pod_name(W1), "192.168.10.101"), *world.seen[SourcesSeen].cluster.by_router[ROUTER])}))), "its own node's address"),
     ("G26", "G24", "the node does not withdraw", lambda world: world.but(replace(world.seen[PodsMoved], moves=(replace(world.seen[PodsMoved].moves[0], announcing=(CTR, W0, W1)), world.seen[PodsMoved].moves[1]))), "2 pods: next hops on router: unexpected k8s-w1"),
     ("G26", "G24", "the node does not come back", lambda world: world.but(replace(world.seen[PodsMoved], moves=(world.seen[PodsMoved].moves[0], replace(world.seen[PodsMoved].moves[1], announcing=(CTR, W0))))), "3 pods: next hops on router: missing k8s-w1"),
-    ("G26", "G24", "requests fail afterwards", lambda world: world.but(replace(world.seen[PodsMoved], moves=tuple(replace(move, failed_after=4) for move in world.seen[PodsMoved].moves))), "4 requests failed after convergence"),
+    ("G26", "G24", "requests fail afterwards", moved(failed_after=4), "4 requests failed after convergence"),
+    ("G26", "G24", "nobody lost a pod", lambda world: world.but(replace(world.seen[PodsMoved], before=(CTR, W0))), "no node with BGP lost its pod"),
+    ("G26", "G24", "a router was not watched", lambda world: world.but(replace(world.seen[PodsMoved], moves=tuple(replace(move, router="other") for move in world.seen[PodsMoved].moves))), "routers that were watched: missing router, unexpected other"),
+    ("G25", "G24", "a router did not ask", lambda world: world.but(replace(world.seen[SourcesSeen], local=VipRequests(IPv4Address("172.16.1.1"), "Local", {"other": world.seen[SourcesSeen].local.by_router[ROUTER]}))), "router did not ask with Local"),
+    ("G25", "G24", "a router did not ask before", lambda world: world.but(replace(world.seen[SourcesSeen], cluster=VipRequests(IPv4Address("172.16.1.1"), "Cluster", {"other": world.seen[SourcesSeen].cluster.by_router[ROUTER]}))), "router did not ask with Cluster"),
     ("G27", "G24", "connections are spread", loaded(SPREAD), "took several nodes"),
     ("G27", "G24", "another hash policy", instead(HashPolicies({ROUTER: 1})), "fib_multipath_hash_policy is {'router': 1}, expected 0"),
     ("G27", "G24", "there is one way only", both(per(BgpTables, ROUTER, path(W0_ADDRESS, multipath=False)), per(BgpTables, ROUTER, path(W1_ADDRESS, multipath=False))), r"1 paths to 172.16.1.1 are in use \(multipath\), expected 3"),
@@ -283,6 +292,7 @@ FAULTS: list[tuple[str, str, str, Break, str]] = [
     ("G28", "G28", "the guide's own file", instead(HashPolicyFiles({ROUTER: (Assignment("/etc/sysctl.conf", "1"),)})), "set in /etc/sysctl.conf, not in a file under"),
     ("G28", "G28", "another value", instead(HashPolicyFiles({ROUTER: (Assignment("/etc/sysctl.d/a.conf", "0"),)})), "files set it to 0, expected 1"),
     ("G28", "G28", "it does not come back", instead(HashPolicyRestored({ROUTER: 0})), "`sysctl --system` brought back 0"),
+    ("G28", "G28", "it was brought back elsewhere only", instead(HashPolicyRestored({"other": 1})), "brought back nothing that was looked at"),
     ("G29", "G28", "a node gets too much", loaded([CTR] * 1000 + SPREAD), "k8s-ctr got"),
     ("G29", "G28", "a node gets nothing", loaded([CTR, W1] * 3000), "got nothing of 6000: k8s-w0"),
     ("G29", "G28", "a stranger answers", loaded([*SPREAD, "elsewhere"]), "answered but may not"),
@@ -320,7 +330,11 @@ UNSURE: list[tuple[str, str, str, Break, str]] = [
     ("G14", "G11", "not converged", per(AgentPeers, W0, peer(IPv4Address("192.168.10.200"), received=1)), "not converged: k8s-w0"),
     ("G16", "G15", "few requests", requests(lambda seen: replace(seen, by_name=seen.by_name[:9])), "9 requests cannot show"),
     ("G20", "G19", "no address", service(ingress=()), "has no address yet"),
-    ("G26", "G24", "not scaled", instead(PodsMoved((), 0, 0)), "not scaled down and back"),
+    ("G26", "G24", "not scaled", instead(PodsMoved((), (), 0, 0)), "not scaled down and back"),
+    ("G26", "G24", "nobody asked afterwards", moved(sent_after=0), "no request was sent after convergence: router at 2 pods, router at 3 pods"),
+    ("G30", "G28", "nobody should announce", instead(Endpoints(())), "no node should announce"),
+    ("G04", "G03", "no pod at all", instead(Endpoints(())), "webpod has no ready endpoint"),
+    ("G06", "G03", "no pod at all", instead(Endpoints(())), "webpod has no ready endpoint"),
     ("G29", "G28", "few connections", loaded([CTR, W1, W0] * 500), "too few connections"),
 ]  # fmt: skip
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from functools import cache
 from pathlib import Path
 
@@ -71,3 +72,13 @@ def test_stages_are_ordered_by_number() -> None:
     assert reached("G14", "G09")
     assert not reached("G09", "G14")
     assert later("G09", "G14") == "G14"
+
+
+@pytest.mark.parametrize("letter", ["G", "E"])
+def test_what_is_typed_into_a_host_reaches_its_shell_whole(letter: str) -> None:
+    """ssh joins words with spaces: one that holds a space must be the only one."""
+    for asked in all_checks(letter).values():
+        for line in by_hand(asked, described("guide")):
+            if line.startswith("ssh "):
+                there = shlex.split(line.split(" | ")[0] if "'" not in line.split(" | ")[0] else line)[2:]
+                assert len(there) == 1 or not any(" " in word for word in there), (asked.id, line)

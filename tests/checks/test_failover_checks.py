@@ -15,6 +15,7 @@ from failover_events import (
     W0,
     W1,
     an_event,
+    both,
     failing,
     judged,
     with_back,
@@ -30,6 +31,7 @@ from bgplab.observe.sysctl import HashPolicies
 from bgplab.observe.traffic_events import (
     AgentKilled,
     AgentsRestarted,
+    AtRouter,
     LabelRemoved,
     LinkDown,
     PodScaledAway,
@@ -188,13 +190,14 @@ def test_a_way_back_is_judged_with_its_event() -> None:
 
 @pytest.mark.parametrize("id", RIGHT)
 def test_a_prober_that_paused_cannot_tell(id: str) -> None:
-    paused = replace(RIGHT[id], probe=_thinned(RIGHT[id], every=60))
-    finding = judged(id, paused)
+    (seen,) = RIGHT[id].at
+    paused = replace(seen, probe=_thinned(seen, every=60))
+    finding = judged(id, type(RIGHT[id])((paused,)))
     assert finding.verdict is not Verdict.HOLDS, finding.reason
     assert "paused" in finding.reason or finding.verdict is Verdict.INCONCLUSIVE
 
 
-def _thinned(seen: UnderTraffic, every: int) -> Any:
+def _thinned(seen: AtRouter, every: int) -> Any:
     columns = {name: list(values)[::every] for name, values in seen.probe.columns.items()}
     return replace(seen.probe, columns=columns)
 
@@ -232,6 +235,61 @@ def test_without_graceful_restart_a_killed_agent_is_given_up_at_once() -> None:
     seen = killed(hops={0.05: OTHERS, 18.8: ALL})
     finding = all_checks("E")["E05"].judge(seen, Expected(spec, "E05"))
     assert finding.verdict is Verdict.HOLDS, finding.reason
+
+
+# several routers -----------------------------------------------------------------------------------------------------
+
+
+def test_what_only_the_second_router_saw_fails_the_event_and_names_it() -> None:
+    """Watched from the first router alone, these would hold."""
+    late = label(router="router-b", hops={1.2: OTHERS, 3.8: ALL})
+    finding = judged("E13", both(label(router="router-a"), late))
+    assert finding.verdict is Verdict.FAILS
+    assert finding.reason == "the event: router-b: the kernel had its next hops after 1.20 s, expected 1 s"
+    lossy = restarted(router="router-b", outcome=failing((0.1, 0.2)))
+    assert "router-b: 11 of 290 connections failed" in judged("E07", both(restarted(router="router-a"), lossy)).reason
+
+
+def test_every_router_is_told_of_when_all_is_well() -> None:
+    finding = judged("E13", both(label(router="router-a"), label(router="router-b")))
+    assert finding.verdict is Verdict.HOLDS
+    assert "router-a: 0 of" in finding.reason and "router-b: 0 of" in finding.reason
+    assert {"router-a_lost", "router-b_lost"} <= finding.figures.keys()
+
+
+def test_a_router_that_could_not_tell_leaves_the_event_open() -> None:
+    unwatched = label(router="router-b", begins=0.1)
+    finding = judged("E13", both(label(router="router-a"), unwatched))
+    assert finding.verdict is Verdict.INCONCLUSIVE
+    assert "router-b: no connection was opened before the event" in finding.reason
+
+
+@pytest.mark.parametrize(
+    ("other", "said"),
+    [
+        ({"hops": {0.1: OTHERS, 7.1: ALL}}, "the kernel's route changed 1 times; k8s-w1 left it meanwhile"),
+        ({"hops": {}, "outcome": failing((0.1, 0.2))}, "11 of 290 connections failed"),
+    ],
+)
+def test_a_session_shut_at_one_router_must_not_be_noticed_at_another(other: dict[str, Any], said: str) -> None:
+    spared: dict[str, Any] = {"router": "router-b", "nodes": (), "due": ALL, "hops": {}, "log": [], "spared": True}
+    well = both(shut(router="router-a"), shut(**spared))
+    assert [judged(id, well).verdict for id in ("E11", "E12")] == [Verdict.HOLDS, Verdict.HOLDS]
+    finding = judged("E11", both(shut(router="router-a"), shut(**spared | other)))
+    assert finding.verdict is Verdict.FAILS
+    assert f"router-b: {said}" in finding.reason
+
+
+def test_a_second_router_without_the_route_is_no_ground_for_events() -> None:
+    spec = load_lab("two-routers")
+    world = right_world(spec, "G28")
+    check = all_checks("E")["E02"]
+    assert check.judge(*(world.seen[kind] for kind in check.needs), world.expected).verdict is Verdict.HOLDS
+    routes = world.seen[RouterRoutes].by_router
+    lacking = world.but(RouterRoutes({**routes, "router-b": RouteTable(())}))
+    finding = check.judge(*(lacking.seen[kind] for kind in check.needs), lacking.expected)
+    assert finding.verdict is Verdict.FAILS
+    assert finding.reason.startswith("router-b: next hops to 172.16.1.1: missing")
 
 
 # before all events ---------------------------------------------------------------------------------------------------

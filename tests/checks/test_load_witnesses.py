@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from ipaddress import IPv4Address
+from typing import get_type_hints
 
 import pytest
 from right_world import World, load_from, probe_of, right_world
 
+from bgplab.checks.expected import Expected
 from bgplab.checks.finding import Finding, Verdict
+from bgplab.checks.load_evidence import LOADS, LoadEvidence
 from bgplab.observe.load import Load, LoadRuns
 from bgplab.observe.witnesses import Corroboration, HashKey
 from bgplab.spec.loading import load_lab
@@ -24,6 +27,10 @@ SEED = 4242
 @pytest.fixture(scope="module")
 def world() -> World:
     return right_world(GUIDE, "G28")
+
+
+def test_what_is_collected_for_a_load_test_is_what_its_evidence_is_made_of() -> None:
+    assert tuple(get_type_hints(LoadEvidence).values()) == (*LOADS, Expected)
 
 
 def judge(world: World, load: Load) -> Finding:
@@ -81,6 +88,12 @@ def test_a_node_that_counted_otherwise_is_named(world: World) -> None:
     finding = judge(world, load(world, counted={**dict.fromkeys(NODES, 2000), "k8s-w1": 1990}))
     assert finding.verdict is Verdict.FAILS
     assert finding.reason == "router: k8s-w1's counter says 1990 connections, the client's records say 2000"
+
+
+def test_somebody_else_at_the_address_leaves_it_open_and_says_so(world: World) -> None:
+    finding = judge(world, load(world, counted={**dict.fromkeys(NODES, 2000), "k8s-w1": 2007}))
+    assert finding.verdict is Verdict.INCONCLUSIVE
+    assert finding.reason.startswith("router: others' connections were seen: 7 (k8s-w1 7)")
 
 
 def test_a_kernel_that_sends_a_flow_elsewhere_is_named(world: World) -> None:

@@ -67,6 +67,53 @@ def test_a_typo_is_met_with_what_was_meant() -> None:
     assert (done.returncode, "Did you mean 'check'?" in done.stderr) == (2, True)
 
 
+def test_without_colours_a_terminal_gets_none() -> None:
+    said = {}
+    for setting in ("", "1"):
+        leader, follower = os.openpty()
+        command = [sys.executable, "-m", "bgplab.cli.main", "run", "--lab", "nope"]
+        done = subprocess.run(command, stderr=follower, env={**os.environ, "NO_COLOR": setting}, timeout=120)
+        os.close(follower)
+        said[setting] = os.read(leader, 4096).decode()
+        os.close(leader)
+        assert done.returncode == 2
+    assert "\x1b[" in said[""] and "\x1b[" not in said["1"]
+
+
+def test_results_that_cannot_be_kept_end_a_run_before_it_begins(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    done = bgp_lab("run", BGPLAB_RESULTS=str(tmp_path / "file"))
+    assert (done.returncode, done.stdout) == (3, "")
+    assert "results cannot be kept in" in done.stderr and "Prefect" not in done.stderr
+
+
+@pytest.mark.parametrize(("imported", "farewell"), [("", "later"), ("import tasks.prefect_server", "")])
+def test_an_interrupted_command_does_not_wait_for_prefect_to_end(imported: str, farewell: str) -> None:
+    script = f"""
+import atexit, sys
+from bgplab.cli import main
+{imported}
+atexit.register(print, "later")
+def interrupted(**_): raise KeyboardInterrupt
+main.cli.main = interrupted
+main.main()
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout.strip(), done.stderr) == (130, farewell, "interrupted\n")
+
+
+def test_steps_complete_by_the_flow_they_belong_to() -> None:
+    asked = {"_BGP_LAB_COMPLETE": "bash_complete", "COMP_CWORD": "4", "COMP_WORDS": "bgp-lab run bgp-lab --until g2"}
+    script = Path(sys.executable).with_name("bgp-lab")  # the variable is named after the command
+    said = subprocess.run([script], capture_output=True, text=True, env={**os.environ, **asked}, timeout=60).stdout
+    assert said.split() == [f"plain,G2{digit}" for digit in range(10)]
+
+
+def test_a_lab_that_does_not_stand_is_taken_down_with_a_word() -> None:
+    done = bgp_lab("down", "--name", "cli-none")
+    assert done.returncode == 0 and done.stdout.startswith("lab cli-none did not stand")
+
+
 @pytest.mark.parametrize("path", BAD[::8], ids=lambda path: path.stem)
 def test_a_bad_description_ends_with_status_2_and_creates_nothing(path: Path) -> None:
     before = sorted(labs.standing_labs(), key=str)

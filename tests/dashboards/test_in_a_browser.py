@@ -9,6 +9,7 @@ import pytest
 from browser import CHROMIUM, browser
 from example_run import example_checks, example_run, hostile_run
 from fetch_axe import fetch
+from mesh_run import mesh_run
 
 from bgplab.checks.finding import Verdict
 from bgplab.results.directory import save_run
@@ -41,6 +42,7 @@ def pages(tmp_path_factory):
     content = {
         "report": render_report(example_run()),
         "failed": render_report(failed_run()),
+        "mesh": render_report(mesh_run()),
         "hostile": render_report(hostile_run()),
         "comparison": render_comparison(example_run(), failed_run()),
         "index": render_index(folder / "results"),
@@ -55,13 +57,16 @@ def report(pages):
     return pages["report"]
 
 
+EVERY_PAGE = ["report", "failed", "mesh", "hostile", "comparison", "index"]
+
+
 def keep(path):
     if wanted := os.environ.get("BGP_LAB_SCREENSHOTS"):
         Path(wanted).mkdir(parents=True, exist_ok=True)
         shutil.copy(path, wanted)
 
 
-@pytest.mark.parametrize("page", ["report", "failed", "hostile", "comparison", "index"])
+@pytest.mark.parametrize("page", EVERY_PAGE)
 @pytest.mark.parametrize("width", [390, 768, 1280, 1920])
 def test_a_page_is_never_wider_than_the_window(chromium, pages, tmp_path, page, width):
     chromium.open(pages[page].as_uri(), width)
@@ -92,7 +97,7 @@ def test_printed_it_is_a_pdf_of_a_few_pages_with_all_checks_on_it(chromium, repo
 
 
 @pytest.mark.skipif(shutil.which("npm") is None, reason="axe-core comes from npm, which is not here")
-@pytest.mark.parametrize("page", ["report", "failed", "hostile", "comparison", "index"])
+@pytest.mark.parametrize("page", EVERY_PAGE)
 @pytest.mark.parametrize(("width", "dark"), [(1280, False), (1280, True), (390, False)])
 def test_axe_finds_nothing_serious(chromium, pages, page, width, dark):
     chromium.open(pages[page].as_uri(), width, dark)
@@ -139,6 +144,18 @@ def test_it_opens_quickly(chromium, report):
 def test_hostile_texts_run_nothing(chromium, pages):
     chromium.open(pages["hostile"].as_uri(), 1280)
     assert chromium.evaluate("document.scripts.length + document.images.length") == 0
+
+
+ROW_HEADS = """
+[...document.querySelectorAll("tbody th[scope=row]")].map(head => [head, head.nextElementSibling])
+  .map(pair => pair.map(cell => getComputedStyle(cell).fontSize)).filter(([head, cell]) => head !== cell)
+"""
+
+
+@pytest.mark.parametrize("page", EVERY_PAGE)
+def test_a_rows_head_is_as_large_as_its_other_cells(chromium, pages, page):
+    chromium.open(pages[page].as_uri(), 1280)
+    assert chromium.evaluate(ROW_HEADS) == []
 
 
 CONTRAST = """

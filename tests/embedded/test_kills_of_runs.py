@@ -277,6 +277,7 @@ def test_a_worker_killed_at_any_moment_of_a_run_leaves_nothing(
         os.kill(worker_of(place, served.process.pid), signal.SIGKILL)
         assert served.process.wait(90) == 4
         assert "the worker ended with -9" in served.said
+        assert server.state_of(run) not in ("RUNNING", "CANCELLING")  # else nobody would ever say that it ended
     place.nothing_is_left()
 
 

@@ -24,7 +24,7 @@ from bgplab.lab.waiting import Deadline, wait_until
 from bgplab.observe.frr_bgp import read_summaries
 from bgplab.results.record import CheckResult
 from bgplab.spec.loading import load_lab
-from bgplab.steps.failover import EVENTS
+from bgplab.steps.failover.all import EVENTS
 
 pytestmark = [pytest.mark.lab, pytest.mark.xdist_group("faults-events")]
 
@@ -33,14 +33,22 @@ PEERS = 3
 
 @pytest.fixture(scope="module")
 def bench() -> Iterator[Bench]:
-    """A lab at its last step."""
+    yield from at_its_last_step("guide")
+
+
+@pytest.fixture(scope="module")
+def two_routers() -> Iterator[Bench]:
+    yield from at_its_last_step("two-routers")
+
+
+def at_its_last_step(lab: str) -> Iterator[Bench]:
     if not is_ready(userland_directory()):
         pytest.skip("the hosts' userland is not in the cache: run `make setup`")
-    guide, name = load_lab("guide"), f"faults-events-{os.getpid()}"
-    started = launch.up(guide, name, holder="tests/faults")
+    spec, name = load_lab(lab), f"faults-events-{lab}-{os.getpid()}"
+    started = launch.up(spec, name, holder="tests/faults")
     try:
         access = labs.access_to(started.record)
-        found = Bench(access, open_lab(access), guide, stage="E01")
+        found = Bench(access, open_lab(access), spec, stage="E01")
         make(found, "E02")
         yield found
     finally:
@@ -133,6 +141,19 @@ def test_e15_says_that_a_route_left_behind_still_takes_connections(bench: Bench)
     with typed(bench.router, left, "ip rule del to 172.16.1.1 lookup 100; ip route flush table 100"):
         make(bench, "E15")
     fails(bench, "E15", r"[1-9]\d* of \d+ connections succeeded while the kernel had no route")
+
+
+def test_e15_says_of_the_second_router_alone_that_it_still_takes_connections(two_routers: Bench) -> None:
+    """The first router sees nothing of it: watched from there alone, the event would hold."""
+    left = "ip route add 172.16.1.1/32 via 192.168.10.100 table 100; ip rule add to 172.16.1.1 lookup 100"
+    undo = "ip rule del to 172.16.1.1 lookup 100; ip route flush table 100"
+    with typed(two_routers.lab.hosts["router-b"], left, undo):
+        make(two_routers, "E15")
+    fails(
+        two_routers,
+        "E15",
+        r"deleted: router-b: [1-9]\d* of \d+ connections succeeded while the kernel had no route$",
+    )
 
 
 @pytest.mark.slow

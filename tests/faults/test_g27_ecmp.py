@@ -15,7 +15,8 @@ from bgplab.checks.finding import Verdict
 from bgplab.lab.cluster import SERVICE
 from bgplab.lab.waiting import Deadline, wait_until
 from bgplab.observe.endpoint_slices import read_endpoints
-from bgplab.traffic.probe import SOURCE, path_on_host
+from bgplab.traffic.probe import SOURCE, path_on_host, start_probe
+from bgplab.traffic.records import Plan
 
 pytestmark = [pytest.mark.lab, pytest.mark.xdist_group("faults-service")]
 
@@ -251,6 +252,18 @@ def sources_seen(bench: Bench, name: str) -> set[str]:
     bench.judge("G23")
     seen = bench.context.vip_requests[name].by_router["router"]
     return {str(request.body.remote) for request in seen if request.body}
+
+
+def test_g30_cannot_tell_while_somebody_else_asks_the_address(bench: Bench) -> None:
+    """Nodes count whoever asks: that is no fault of the lab's, and no confirmation either."""
+    somebody = start_probe(bench.router, Plan(f"http://{VIP}/", rate=50.0))
+    try:
+        bench.cannot_tell(
+            "G30", r"router: others' connections were seen: [1-9]\d* \(k8s-.*\); nodes count whoever asks.*"
+        )
+    finally:
+        somebody.stop()
+    bench.holds("G30")
 
 
 @pytest.mark.slow

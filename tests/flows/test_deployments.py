@@ -12,6 +12,7 @@ from prefect.events.schemas.automations import AutomationCore
 from prefect.flows import Flow
 from prefect.utilities.schema_tools.validation import validate
 
+from bgplab.cli.serve import what_to_type
 from bgplab.lab.directory import check_name
 from bgplab.spec.loading import shipped_labs
 from tasks.operating import DEPLOYMENTS, POOL
@@ -84,6 +85,11 @@ def test_the_variants_that_the_readme_names_are_there() -> None:
     full = {f"{flow_of(one).name}/{one['name']}" for one in FILE["deployments"]}
     bgp_lab = {f"bgp-lab/{lab}" for lab in ("embedded", "five-nodes", "two-routers")}
     assert full == bgp_lab | {"cluster-mesh/cluster-mesh", "failover/events", "revalidate/standing"}
+
+
+def test_serve_names_every_deployment_when_it_is_ready() -> None:
+    named = what_to_type("http://127.0.0.1:4200/api", 4280)
+    assert not [one for one in FILE["deployments"] if f"{flow_of(one).name}/{one['name']}" not in named]
 
 
 @each

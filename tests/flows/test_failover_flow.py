@@ -83,3 +83,8 @@ def test_what_was_typed_wrong_is_refused(flow: str, events: list[str], more: lis
 def test_a_parameter_that_the_flow_does_not_take_is_wrong_input(parameters: dict[str, object], said: str) -> None:
     with pytest.raises(InputError, match=said):
         refuse_unfit_parameters(failover.failover, parameters)
+
+
+def test_a_lab_of_several_clusters_is_refused_before_anything_is_made() -> None:
+    with pytest.raises(InputError, match="lab 'mesh' has 2 clusters, these steps are about one cluster"):
+        failover.failover.fn(lab="mesh")

@@ -52,16 +52,64 @@ def test_a_run_of_the_guides_lab_ends_completed_with_its_artifacts(served: Serve
         assert b"All 30 observations hold." in page.read()
 
 
+def test_an_event_under_traffic_is_judged_in_a_deployments_run(served: Served) -> None:
+    status, run = served.run("failover/events", events=["session-shut"])
+    assert (status, run["state"]["message"]) == (0, "All 4 observations hold."), served.log_of(run)
+    assert served.labs() == []
+    shown = artifacts_of(served, run)
+    assert shown.keys() == {"progress", "checks", "summary", "report"}
+    assert "## Convergence under traffic" in shown["summary"]["data"]
+
+
+def test_a_kept_mesh_that_broke_fails_its_revalidation_and_names_the_check(served: Served) -> None:
+    status, run = served.run("cluster-mesh/cluster-mesh", name="px-mesh", until="M10", keep=True)
+    try:
+        assert (status, run["state"]["message"]) == (0, "All 10 observations hold."), served.log_of(run)
+        assert artifacts_of(served, run).keys() == {"progress", "checks", "summary", "report", "distribution"}
+        assert "affinity" not in served.log_of(run)  # steps after M10 are not even started
+        served.lab("exec", "--name", "px-mesh", "west-worker", "--", "ip", "route", "del", "10.1.1.0/24")
+        status, run = served.run("revalidate/standing", name="px-mesh")
+        assert status == 1
+        assert run["state"]["message"].startswith("M06 does not hold: west-worker: the route to the pods of east/east-")
+        assert served.labs() == ["px-mesh"]
+    finally:
+        served.lab("down", "--name", "px-mesh")
+
+
+def test_wrong_input_ends_a_run_with_its_own_words_and_no_traceback(served: Served) -> None:
+    status, run = served.run("bgp-lab/two-routers", lab="mesh")
+    assert status == 1
+    assert "InputError: --lab: lab 'mesh' has 2 clusters, these steps are about one cluster" in run["state"]["message"]
+    assert "Traceback" not in served.log_of(run)
+
+
+def test_a_run_that_is_cancelled_takes_its_lab_down_and_keeps_what_it_has_seen(served: Served) -> None:
+    run = a_run_whose_lab_stands(served)
+    assert eventually(lambda: "✔ G03" in served.log_of(run), 60), served.log_of(run)
+    served.ask(f"/flow_runs/{run['id']}/set_state", {"state": {"type": "CANCELLING", "name": "Cancelling"}})
+    ended = eventually(lambda: served.flow_run(run["id"])["state"]["type"] == "CANCELLED", 60)
+    assert ended, served.flow_run(run["id"])["state"]
+    assert served.labs() == []
+    assert artifacts_of(served, run).keys() >= {"checks", "summary", "report"}
+    where = artifacts_of(served, run)["report"]["description"]
+    assert "The run ended early: it was told to end" in Path(where).read_text()
+
+
 def test_a_standing_lab_that_broke_fails_its_revalidation_and_names_what_changed(served: Served) -> None:
     assert served.lab("run", "--name", "px-kept", "--keep").returncode == 0
     try:
         status, run = served.run("revalidate/standing", name="px-kept")
         assert (status, run["state"]["type"]) == (0, "COMPLETED"), run["state"]
+        kept = Path(served.environment["BGPLAB_STATE"]) / "labs" / "px-kept"
+        files = {"ssh_config": str(kept / "ssh_config"), "kubeconfig": str(kept / "kubeconfig")}
+        status, run = served.run("revalidate/standing", name="theirs", backend="inventory", backend_options=files)
+        assert (status, run["state"]["message"]) == (0, "All 24 observations hold."), served.log_of(run)
         served.lab("exec", "--name", "px-kept", "router", "--", "sysctl", "-w", "net.ipv4.fib_multipath_hash_policy=0")
         status, run = served.run("revalidate/standing", name="px-kept")
         assert status == 1
         assert run["state"]["message"].startswith("G28 does not hold: router: live")
-        assert "G29: holds → fails" in run["state"]["message"]
+        assert "Not as in the run before: G28: holds → fails; G29: holds → fails" in run["state"]["message"]
+        assert "Traceback" not in served.log_of(run)
         asked = {"filter": {"event": {"name": ["bgp-lab.drift"]}}}
         (event,) = eventually(lambda: served.ask("/events/filter", asked)["events"], 30)  # the server keeps them later
         assert event["resource"]["prefect.resource.id"] == "bgp-lab.px-kept"
@@ -110,7 +158,9 @@ def test_flow_and_worker_killed_leave_no_lab_and_the_next_run_is_green(tmp_path:
         assert "the worker ended with -9" in first.said
         assert eventually(lambda: not first.labs(), GRACE_SECONDS + 10)
     with serving(tmp_path) as second:
-        assert second.flow_run(run["id"])["state"]["type"] == "CRASHED"
+        state = second.flow_run(run["id"])["state"]
+        assert state["type"] == "CRASHED"
+        assert state["message"].startswith("the worker ended with -9")
         status, run = second.run("bgp-lab/embedded", until=SHORT)
         assert (status, run["state"]["type"]) == (0, "COMPLETED"), run["state"]
 
@@ -119,5 +169,6 @@ def test_flow_and_worker_killed_leave_no_lab_and_the_next_run_is_green(tmp_path:
         second.process.send_signal(signal.SIGTERM)
         assert second.process.wait(120) == 0
         assert f"flow run {run['name']} is cancelled" in second.said
+        assert "is Crashed" not in second.said
         assert second.labs() == []
         assert not [child for child in children if is_alive(child)]

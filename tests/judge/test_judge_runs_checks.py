@@ -119,6 +119,14 @@ def test_what_must_stay_away_is_watched_over_a_window_whose_length_is_told() -> 
     assert result.figures["propagation_seconds"] == 0.01
 
 
+def test_one_slow_look_is_no_window(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bgplab.judge.context.SHORTEST_WINDOW_SECONDS", 0.0)
+    lab, _, cluster = fake_lab(GUIDE)
+    with_an_address(cluster)
+    result = judged(lab, "G20", "G19", context=Context(1e-6))
+    assert (result.verdict, result.figures["looks"]) == (Verdict.HOLDS, 2)
+
+
 class LateAnnouncement(FakeRouter):
     """The address turns up at the third look."""
 

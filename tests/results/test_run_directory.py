@@ -7,9 +7,9 @@ import pytest
 from example_run import example_checks, example_convergence, example_run, hostile_run
 
 from bgplab.checks.finding import Verdict
-from bgplab.errors import InputError
+from bgplab.errors import InputError, MachineError
 from bgplab.results import directory, frames
-from bgplab.results.directory import load_run, new_run_id, save_run
+from bgplab.results.directory import load_run, new_run_id, refuse_unwritable, save_run
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ def test_a_writer_that_breaks_leaves_nothing(tmp_path, monkeypatch):
         raise OSError("disk full")
 
     monkeypatch.setattr(directory, "commands_text", broken)
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(MachineError, match="disk full"):
         save_run(tmp_path, example_run())
     assert list((tmp_path / "bgp-lab" / "guide").iterdir()) == []
 
@@ -163,3 +163,51 @@ def test_commands_are_kept_step_by_step(saved):
 def test_run_ids_sort_by_time():
     assert new_run_id(1_000_000_000).startswith("20010909T014640Z-")
     assert new_run_id(1_000_000_000) < new_run_id(1_000_000_001)
+
+
+def test_a_place_that_takes_no_files_is_refused_beforehand(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(MachineError, match=r"results: Not a directory\n  do:  make room there, or .*BGPLAB_RESULTS"):
+        refuse_unwritable(tmp_path / "file" / "results")
+    refuse_unwritable(tmp_path / "new" / "results")
+    assert list((tmp_path / "new" / "results").iterdir()) == []
+
+
+def test_a_place_without_room_is_refused_beforehand(tmp_path, monkeypatch):
+    monkeypatch.setattr(directory, "ROOM_BYTES", 1 << 60)
+    with pytest.raises(MachineError, match="MiB are free, a run takes up to"):
+        refuse_unwritable(tmp_path)
+
+
+def test_a_disk_that_fills_up_is_told_as_such(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(directory, "_write", full)
+    with pytest.raises(MachineError, match=r"could not be kept as .*: No space left on device"):
+        save_run(tmp_path, example_run())
+    assert list(tmp_path.glob("*/*/*")) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("run.json", "[]"),
+        ("run.json", '{"format": 2}'),
+        ("run.json", '"text"'),
+        ("checks.parquet", "PAR1"),
+        ("requests.parquet", ""),
+        ("timeline.parquet", None),
+        ("evidence/000-G01.json", "{"),
+        ("evidence/000-G01.json", "[]"),
+    ],
+)
+def test_a_run_of_which_a_part_is_broken_is_refused(saved, name, content):
+    (saved / name).unlink() if content is None else (saved / name).write_text(content)
+    with pytest.raises(InputError, match=r"is no whole run|is not a run"):
+        load_run(saved)
+
+
+def test_bytes_that_are_no_text_do_not_cost_the_run(tmp_path):
+    said = save_run(tmp_path, example_run(), {"summary.md": "a \udcff b"}) / "summary.md"
+    assert said.read_text() == "a \\udcff b"

@@ -34,6 +34,19 @@ def test_a_broken_run_is_passed_over(results):
     assert [run.run_id for run in list_runs(results)] == [NEWER]
 
 
+@pytest.mark.parametrize("content", ["[]", "null", '{"flow": "x"}', "\x00"])
+def test_json_that_is_no_run_is_passed_over(results, content):
+    (results / "bgp-lab" / "guide" / OLDER / "run.json").write_text(content)
+    assert [run.run_id for run in list_runs(results)] == [NEWER]
+
+
+def test_a_broken_run_before_costs_only_the_comparison(results):
+    (results / "bgp-lab" / "guide" / OLDER / "checks.parquet").write_bytes(b"PAR1")
+    assert previous_verdicts(results, "bgp-lab", "guide", NEWER) == {}
+    (results / "bgp-lab" / "guide" / OLDER / "checks.parquet").unlink()
+    assert previous_verdicts(results, "bgp-lab", "guide", NEWER) == {}
+
+
 def test_without_runs_there_is_no_latest(tmp_path):
     assert latest(tmp_path / "nowhere") is None
 

@@ -11,9 +11,11 @@ from ipaddress import IPv4Address
 import pytest
 import yaml
 
+from bgplab.observe.mesh_install import image_version
 from bgplab.spec import cilium_install as cilium
 from bgplab.spec.loading import load_lab
 from bgplab.spec.mesh_certificates import decoded, is_signed_by, make_authority, sign_client
+from bgplab.traffic.mesh_deviations import deviations_of
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=UTC)
 MESH, THREE = load_lab("mesh"), load_lab("three-clusters")
@@ -142,3 +144,11 @@ def test_helm_records_a_revision_per_upgrade_and_the_last_is_deployed(authority)
 
 def test_the_same_input_gives_the_same_manifests(authority) -> None:
     assert cilium.install(MESH, WEST, authority, NOW) == cilium.install(MESH, WEST, authority, NOW)
+
+
+def test_a_version_without_a_patch_number_is_installed_as_its_newest_patch() -> None:
+    """`v1.18.0` in its place would be a release of its own, whose global Services are known to be broken."""
+    bare = load_lab("mesh", {"clusters[0].cilium_version": "'1.18'"}).clusters[0]
+    installed = image_version(cilium.agents(bare))
+    assert installed == "1.18"
+    assert not any(deviation.breaks for deviation in deviations_of(installed))

@@ -65,10 +65,22 @@ def test_an_announced_vip_is_one_prefix_more() -> None:
     assert vip in received and len(received) == 5
 
 
-def test_a_sole_peer_gets_nothing_of_its_own_back() -> None:
+def test_a_sole_peer_gets_its_own_prefixes_back_too() -> None:
     spec = scale_lab(1)
     received = derived.received_prefixes(spec, spec.cluster.nodes[0], spec.routers[0], [IPv4Network("172.16.1.1/32")])
-    assert received == networks("10.10.1.0/24")
+    assert received == networks("10.10.1.0/24", "172.20.0.0/24", "172.16.1.1/32")
+
+
+def test_the_application_runs_where_routers_know_the_way_to() -> None:
+    spec = load_lab("guide", {"clusters[0].nodes[0].bgp": "false", "clusters[0].app.client_node": "null"})
+    assert [node.name for node in derived.app_nodes(spec.cluster)] == ["k8s-w1", "k8s-w0"]
+    assert spec.cluster.app.replicas == 2
+    assert derived.client_node(spec.cluster).name == "k8s-w1"
+
+
+def test_the_application_of_a_mesh_needs_no_bgp() -> None:
+    west = load_lab("mesh").clusters[0]
+    assert derived.app_nodes(west) == west.nodes and west.app.replicas == len(west.nodes)
 
 
 def test_a_node_without_bgp_announces_and_receives_nothing() -> None:

@@ -46,8 +46,15 @@ def test_a_file_that_cannot_be_read_is_the_users_problem(name: str) -> None:
 
 def test_a_large_file_is_not_parsed(tmp_path: Path) -> None:
     (tmp_path / "large.yaml").write_text("#" * 600_000)
-    with pytest.raises(InputError, match="600000 bytes"):
+    with pytest.raises(InputError, match="more than 524288 bytes"):
         load_lab(tmp_path / "large.yaml")
+
+
+def test_a_file_without_an_end_is_not_read_to_it() -> None:
+    with pytest.raises(InputError, match="more than 524288 bytes"):
+        load_lab("/dev/zero")
+    with pytest.raises(InputError, match="more than 524288 bytes"):
+        load_lab("guide", {"clusters[0].workloads": "[/dev/zero]"})
 
 
 def test_many_small_values_are_refused_before_they_are_built() -> None:
@@ -113,6 +120,8 @@ def test_overrides_reach_fields_that_are_not_written() -> None:
         ("clusters.name", "x", "there is no clusters.name"),
         ("name.first", "x", "name is 'guide'"),
         ("clusters[0].nodes.count", "5", "clusters[0].nodes is a list of 3"),
+        ("clusters[0].workloads[0]", "mine.yaml", "write it whole: clusters[0].workloads=[…]"),
+        ("load_tests.requests", "5", "override, load_tests: 'load_tests' is not a field"),
     ],
 )
 def test_a_bad_override_is_refused(key: str, value: str, said: str) -> None:
@@ -120,6 +129,12 @@ def test_a_bad_override_is_refused(key: str, value: str, said: str) -> None:
         load_lab("guide", {key: value})
     assert said in str(refused.value)
     assert refused.value.problems[0].where.startswith("override")
+
+
+def test_a_key_with_control_characters_reaches_no_terminal_as_it_is() -> None:
+    with pytest.raises(InputError) as refused:
+        parse_lab(GUIDE.read_text() + '"a\\e[31m\\n": 1\n', "lab.yaml")
+    assert "\x1b" not in str(refused.value) and "'a\\x1b[31m\\n'" in refused.value.problems[0].where
 
 
 # Templates

@@ -204,6 +204,23 @@ def test_a_namespace_of_its_own_comes_first_and_is_named_everywhere() -> None:
     assert {manifest["metadata"]["namespace"] for manifest in objects} == {"shop"}
 
 
+def test_the_server_is_told_a_port_that_is_not_its_own() -> None:
+    spec = load_lab("guide", {"clusters[0].app.port": "8080"})
+    deployment, service, _ = manifests.sample_app(spec.cluster)
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    assert container["env"] == [{"name": "WHOAMI_PORT_NUMBER", "value": "8080"}]
+    assert container["ports"] == [{"containerPort": 8080}] and service["spec"]["ports"][0]["targetPort"] == 8080
+
+
+def test_pods_keep_off_nodes_without_bgp() -> None:
+    spec = load_lab("guide", {"clusters[0].nodes[1].bgp": "false"})
+    affinity = manifests.sample_app(spec.cluster)[0]["spec"]["template"]["spec"]["affinity"]
+    (term,) = affinity["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"]
+    assert term["matchExpressions"] == [
+        {"key": "kubernetes.io/hostname", "operator": "In", "values": ["k8s-ctr", "k8s-w0"]}
+    ]
+
+
 def test_only_a_connect_retry_of_its_own_is_written() -> None:
     spec = load_lab("guide", {"clusters[0].bgp.timers.connect_retry_seconds": "5"})
     assert manifests.bgp_resources(spec)[1]["spec"]["timers"] == {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ipaddress import IPv4Address, IPv4Network
+from types import SimpleNamespace
 
 import pytest
 
@@ -10,9 +11,12 @@ from bgplab.errors import InputError, LabError
 from bgplab.observe.bgp_log import BgpEvent, parse_bgp_log
 from bgplab.observe.route_monitor import RouteChange, parse_monitor
 from bgplab.spec.loading import load_lab
-from bgplab.steps.events import Conditions, clock_offset_ns
-from bgplab.steps.failover import EVENTS, device_of, keep_off, let_on, subject, up_script
-from bgplab.steps.session_log import FILE, switch_off, switch_on
+from bgplab.steps.failover.agents import keep_off, let_on
+from bgplab.steps.failover.all import EVENTS
+from bgplab.steps.failover.event import Conditions, Event, subject
+from bgplab.steps.failover.link import device_of, up_script
+from bgplab.steps.failover.session_log import FILE, switch_off, switch_on
+from bgplab.steps.failover.watching import clock_offset_ns, settled_at
 
 MONITOR = """\
 [2026-11-24T22:40:56.974986] 172.16.1.1 nhid 33 proto bgp metric 20 
@@ -148,3 +152,10 @@ def test_every_event_can_be_typed_by_hand() -> None:
     spec = load_lab("guide")
     for step in EVENTS.values():
         assert step.plan(spec), step.id
+
+
+def test_a_router_that_is_late_does_not_make_the_others_late() -> None:
+    hops = {"router-a": frozenset({W1}), "router-b": frozenset({W1})}
+    here = SimpleNamespace(hops=hops, kernel_hops=lambda: {**hops, "router-a": frozenset()})
+    gone = Event("", "", (), print, print, due=lambda: dict.fromkeys(hops, frozenset()), settles_seconds=0.0)
+    assert settled_at(here, gone) == {"router-a": True, "router-b": False}  # type: ignore[arg-type]

@@ -201,8 +201,9 @@ def test_only_requests_that_began_after_a_change_had_settled_count_as_failed() -
     errors = ["", "timeout_connect", "reset", "", "interrupted"]
     probe = Records(columns={"start_ns": starts, "error": errors}, errors=Counter(error for error in errors if error))
     changes = [Change(2, view([0, 1]), 10, 15), Change(3, view([0, 1, 2]), 20, 24)]
-    seen = moved(changes, {"router": probe}, {"router": 0}, GUIDE)  # type: ignore[dict-item]
-    assert [move.failed_after for move in seen.moves] == [1, 0]
+    seen = moved(["k8s-w1", "k8s-ctr"], changes, {"router": probe}, {"router": 0}, GUIDE)  # type: ignore[dict-item]
+    assert [(move.sent_after, move.failed_after) for move in seen.moves] == [(1, 1), (1, 0)]
+    assert seen.before == ("k8s-ctr", "k8s-w1")
     assert (seen.requests, seen.failed) == (5, 2)
     assert [move.announcing for move in seen.moves] == [("k8s-ctr", "k8s-w1"), ("k8s-ctr", "k8s-w0", "k8s-w1")]
 
@@ -212,7 +213,7 @@ def test_a_routers_clock_is_taken_into_account() -> None:
 
     probe = Records(columns={"start_ns": [1018], "error": ["reset"]}, errors=Counter({"reset": 1}))
     changes = [Change(2, view([0]), 10, 15), Change(3, view([0, 1]), 20, 24)]
-    seen = moved(changes, {"router": probe}, {"router": 1000}, GUIDE)  # type: ignore[dict-item]
+    seen = moved(["k8s-w1", "k8s-ctr"], changes, {"router": probe}, {"router": 1000}, GUIDE)  # type: ignore[dict-item]
     assert [move.failed_after for move in seen.moves] == [1, 0]
 
 

@@ -112,6 +112,13 @@ def test_the_hash_policy_is_set_proved_and_then_left_alone() -> None:
     assert ecmp.set_hash_policy(lab, GUIDE, soon()).outcome == "changed"
 
 
+def test_policy_3_comes_with_fields_that_have_ports() -> None:
+    typed = "\n".join(ecmp.plan(load_lab("guide", {"ecmp.hash_policy": "3"})))
+    assert "sysctl -w net.ipv4.fib_multipath_hash_policy=3 net.ipv4.fib_multipath_hash_fields=55" in typed
+    assert typed.count("net.ipv4.fib_multipath_hash_fields = 55") == 1
+    assert "hash_fields" not in "\n".join(ecmp.plan(GUIDE))
+
+
 def test_a_second_line_that_sets_the_hash_policy_is_commented_out() -> None:
     lab, router, _ = fake_lab(GUIDE)
     router.policy_files = {"/etc/sysctl.conf": "0"}
@@ -128,6 +135,7 @@ def test_a_dry_run_says_the_guides_commands_without_a_lab() -> None:
     assert "kubectl label nodes k8s-ctr k8s-w1 k8s-w0 enable-bgp=true" in said["G10"]
     assert "kind: CiliumBGPClusterConfig" in said["G11"]
     assert "ssh k8s-w0 'sudo ip route replace 172.20.0.0/16 via 192.168.20.200'" in said["G15"]
+    assert hook_script(pod_route(GUIDE, GUIDE.cluster.nodes[0])) in said["G15"]  # and what keeps it
     assert 'kubectl patch svc webpod -p \'{"spec": {"externalTrafficPolicy": "Local"}}\'' in said["G24"]
     assert "kubectl scale deployment webpod --replicas 2" in said["G26"]
     assert "net.ipv4.fib_multipath_hash_policy=1" in said["G28"]

@@ -50,6 +50,23 @@ def test_a_node_that_should_get_none_is_named():
     assert agreed.problems == ("k8s-w1's counter says 1 connections, and it should get none",)
 
 
+def test_connections_that_nobody_recorded_are_somebody_elses_and_contradict_nothing():
+    agreed = nodes_counted(records([CTR, W1, W0] * 20), {CTR: 25, W1: 20, W0: 21}, NODES)
+    assert (agreed.problems, agreed.told) == ((), ())
+    assert agreed.unclear[0].startswith("others' connections were seen: 6 (k8s-ctr 5, k8s-w0 1); nodes count whoever")
+
+
+def test_somebody_elses_connections_hide_none_that_are_missing():
+    agreed = nodes_counted(records([CTR, W1, W0] * 20), {CTR: 25, W1: 19, W0: 20}, NODES)
+    assert agreed.unclear == ()
+    assert [problem.partition("'")[0] for problem in agreed.problems] == [CTR, W1]
+
+
+def test_somebody_elses_connections_do_not_excuse_a_node_that_should_get_none():
+    agreed = nodes_counted(records([CTR, W1]), {CTR: 5, W1: 1}, (CTR,))
+    assert agreed.problems == ("k8s-w1's counter says 1 connections, and it should get none",)
+
+
 def test_a_connection_that_failed_may_have_been_counted():
     seen = records([CTR, CTR, W1], failed=[1])
     assert nodes_counted(seen, {CTR: 2, W1: 1}, NODES).problems == ()

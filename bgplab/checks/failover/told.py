@@ -1,4 +1,4 @@
-"""Claims about one phase of an event under traffic, put together into one finding with its figures."""
+"""Claims about one phase of an event at one router, put together into one finding with its figures."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 from bgplab.checks.claims import listed
 from bgplab.checks.finding import Finding, fails, holds, inconclusive
-from bgplab.observe.traffic_events import Phase, UnderTraffic
+from bgplab.observe.traffic_events import AtRouter, Phase
 
 #: What is over within milliseconds, on a machine that may be busy: "sub-second".
 QUICK_SECONDS = 1.0
@@ -27,7 +27,7 @@ SHORTEST_BEFORE_SECONDS = 0.2
 class Told:
     """One phase: problems are collected, and `finding` says all of them."""
 
-    def __init__(self, seen: UnderTraffic, phase: Phase) -> None:
+    def __init__(self, seen: AtRouter, phase: Phase) -> None:
         self.seen, self.phase = seen, phase
         self.traffic = seen.traffic(phase)
         self.settled_seconds = seen.settled_seconds(phase)
