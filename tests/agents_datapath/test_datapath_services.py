@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from datapath_world import BOTH, CLIENT, CLUSTER_IP, ROUTER, VIP, WEB_A, WEB_B, endpoint_slice, node_path, service
 
-from bgplab.backends.embedded.agents.datapath.conntrack import Entry, is_stale
+from bgplab.backends.embedded.agents.datapath.conntrack import Entry, Judged, is_stale
 from bgplab.backends.embedded.agents.datapath.ruleset import plan_of
-from bgplab.backends.embedded.agents.datapath.services import Service, services_of
+from bgplab.backends.embedded.agents.datapath.services import Service, endpoint_addresses, services_of
 
 
 def only(**spec: Any) -> Service:
@@ -95,3 +95,33 @@ def test_stale_entries_are_those_a_new_connection_would_contradict(entry: Entry,
     offers = plan_of(services, node_path("a")).offers
     endpoints = {IPv4Address(WEB_A), IPv4Address(WEB_B)}
     assert is_stale(entry, offers, endpoints) is stale, why
+
+
+def judged_by(
+    before: Judged, *endpoints: tuple[str, str], ready: tuple[str, ...] = (WEB_A, WEB_B), **spec: Any
+) -> Judged:
+    """By what node a's entries are judged with these endpoints, of which some are ready."""
+    piece = endpoint_slice(*endpoints)
+    for endpoint in piece["endpoints"]:
+        endpoint["conditions"] = {"ready": endpoint["addresses"][0] in ready}
+    services = services_of([service(**spec)], [piece])
+    return before.after(plan_of(services, node_path("a")).offers, endpoint_addresses([piece]))
+
+
+def test_the_kernel_s_table_is_looked_through_only_when_something_was_lost() -> None:
+    first = judged_by(Judged(), *BOTH[:1])
+    assert first.contradicts(Judged()), "addresses that were nobody's: who called them before has an entry"
+    grown = judged_by(first, *BOTH)
+    assert not grown.contradicts(first), "one backend more: every entry is as right as before"
+    not_ready = judged_by(grown, *BOTH, ready=(WEB_A,))
+    assert not_ready.contradicts(grown), "half closed connections to a backend that is out of service"
+    later = judged_by(not_ready, *BOTH, ready=(WEB_A,))
+    assert later.contradicts(not_ready), "it is still there, and its connections may begin to end at any time"
+    gone = judged_by(later, *BOTH[:1])
+    assert gone.contradicts(later), "it is gone, and so must all its connections be"
+    assert not judged_by(gone, *BOTH[:1]).contradicts(gone)
+
+
+def test_a_policy_that_shuts_out_a_backend_has_the_table_looked_through() -> None:
+    before = judged_by(Judged(), *BOTH)
+    assert judged_by(before, *BOTH, externalTrafficPolicy="Local").contradicts(before)

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from datapath_world import BOTH, WEB_A, Tools, endpoint_slice, node_path, service
 
+from bgplab.backends.embedded.agents.datapath import ruleset
 from bgplab.backends.embedded.agents.datapath.nft import Lookup, Table, script
-from bgplab.backends.embedded.agents.datapath.ruleset import Plan, plan_of
+from bgplab.backends.embedded.agents.datapath.ruleset import Plan, Shared, plan_of
 from bgplab.backends.embedded.agents.datapath.services import services_of
 from bgplab.lab.cluster import Manifest
 
@@ -43,6 +44,27 @@ def test_the_table_of_a_service_is_the_recorded_one(name: str, spec: dict[str, A
     if os.environ.get("BGPLAB_RECORD"):
         path.write_text(text)
     assert text == path.read_text()
+
+
+@pytest.mark.parametrize("spec", [{}, {"sessionAffinity": "ClientIP"}])
+def test_backends_are_written_once_however_many_nodes_choose_among_them(
+    spec: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[int] = []
+    choice = ruleset._choice
+    monkeypatch.setattr(ruleset, "_choice", lambda *given: written.append(len(given[2])) or choice(*given))
+    services = services_of([service(**spec)], [endpoint_slice(*BOTH)])
+    shared = Shared()
+    plans = {name: plan_of(services, node_path(name), shared) for name in ("a", "b")}
+    assert written == [2]
+    assert plans == {name: plan_of(services, node_path(name)) for name in ("a", "b")}
+
+
+def test_a_policy_local_leaves_each_node_backends_of_its_own() -> None:
+    services = services_of([service(externalTrafficPolicy="Local")], [endpoint_slice(*BOTH)])
+    shared = Shared()
+    plans = [plan_of(services, node_path(name), shared) for name in ("a", "b")]
+    assert plans == [plan_of(services, node_path(name)) for name in ("a", "b")]
 
 
 def test_an_equal_table_needs_no_script() -> None:

@@ -33,7 +33,9 @@ from datapath_world import (
     wait_for,
 )
 
+from bgplab.backends.embedded.agents.datapath import agent
 from bgplab.backends.embedded.agents.datapath.conntrack import Entry, delete_stale
+from bgplab.lab.cluster import ENDPOINT_SLICE
 
 EXTERNAL = "203.0.113.7"
 ONLY_A, ONLY_B = ((WEB_A, "a"),), ((WEB_B, "b"),)
@@ -271,6 +273,28 @@ def test_a_change_reaches_the_kernel_soon_and_nothing_is_done_twice(world: World
     cluster.put(service())
     assert [call for call in world.a.calls[before:] if call[0] == "nft"] == [("nft", "-f", "-")]
     assert time.monotonic() - started < 1.0
+
+
+def test_changes_that_come_one_upon_the_other_are_one_run_of_nft(
+    world: World, cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(agent, "REST_SECONDS_PER_NODE", 0.25)
+    cluster.serve((WEB_A, "a"))
+    before = len(world.a.calls)
+    for number in range(20, 40):
+        cluster.informers.of(ENDPOINT_SLICE).put(endpoint_slice((WEB_A, "a"), (f"172.20.1.{number}", "b")))
+    cluster.settle()
+    assert [call for call in world.a.calls[before:] if call[0] == "nft"] == [("nft", "-f", "-")]
+
+
+def test_a_change_of_nothing_that_tables_are_made_of_plans_none(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cluster.serve(*BOTH)
+    planned: list[object] = []
+    monkeypatch.setattr(agent, "plan_of", lambda *given: planned.append(given))
+    cluster.put({**service(), "metadata": {**service()["metadata"], "resourceVersion": "9", "annotations": {"a": "b"}}})
+    assert planned == []
 
 
 def test_a_table_that_somebody_broke_is_made_anew(world: World, cluster: Cluster) -> None:

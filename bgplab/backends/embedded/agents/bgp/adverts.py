@@ -55,16 +55,34 @@ def services_with_local_endpoint(slices: Iterable[Mapping[str, Any]], node_name:
     (cilium-observed 1); a missing `ready` means ready (the EndpointSlice API).
     """
     return frozenset(
-        (slice_["metadata"].get("namespace", ""), slice_["metadata"].get("labels", {}).get(SERVICE_NAME_LABEL, ""))
-        for slice_ in slices
-        if any(_is_ready_on(endpoint, node_name) for endpoint in slice_.get("endpoints") or ())
+        _service_of(piece)
+        for piece in slices
+        if any(endpoint.get("nodeName") == node_name and _is_ready(endpoint) for endpoint in _endpoints(piece))
     )
 
 
-def _is_ready_on(endpoint: Mapping[str, Any], node_name: str) -> bool:
+def nodes_with_ready_endpoint(slices: Iterable[Mapping[str, Any]]) -> frozenset[tuple[str, ServiceKey]]:
+    """The same for all nodes at once: which node has a ready endpoint of which Service."""
+    return frozenset(
+        (endpoint.get("nodeName") or "", _service_of(piece))
+        for piece in slices
+        for endpoint in _endpoints(piece)
+        if _is_ready(endpoint)
+    )
+
+
+def _endpoints(piece: Mapping[str, Any]) -> Iterable[Mapping[str, Any]]:
+    return piece.get("endpoints") or ()
+
+
+def _service_of(piece: Mapping[str, Any]) -> ServiceKey:
+    metadata = piece["metadata"]
+    return metadata.get("namespace", ""), (metadata.get("labels") or {}).get(SERVICE_NAME_LABEL, "")
+
+
+def _is_ready(endpoint: Mapping[str, Any]) -> bool:
     conditions = endpoint.get("conditions") or {}
-    ready = conditions.get("ready") is not False and not conditions.get("terminating")
-    return ready and endpoint.get("nodeName") == node_name
+    return conditions.get("ready") is not False and not conditions.get("terminating")
 
 
 def offers(

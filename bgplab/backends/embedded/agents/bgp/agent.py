@@ -10,12 +10,11 @@ import logging
 import threading
 from collections.abc import Iterable
 
-from bgplab.backends.embedded.agents.bgp.adverts import services_with_local_endpoint
 from bgplab.backends.embedded.agents.bgp.desired import Seen, desired_state
 from bgplab.backends.embedded.agents.bgp.model import Desired, Instance
 from bgplab.backends.embedded.agents.bgp.speaker import Gobgpd, Speaker
 from bgplab.backends.embedded.agents.bgp.status import StatusWriter
-from bgplab.backends.embedded.agents.bgp.workers import BgpWorkers
+from bgplab.backends.embedded.agents.bgp.workers import CONFIGURATION, SESSIONS, STATUS, BgpWorkers
 from bgplab.backends.embedded.controllers.runtime import Informers
 from bgplab.backends.embedded.hosts.handle import HostHandle
 from bgplab.errors import LabError
@@ -33,17 +32,12 @@ from bgplab.lab.cluster import (
 
 log = logging.getLogger(__name__)
 
-SECRETS_NAMESPACE = "kube-system"
-
-CONFIGURATION, SESSIONS, STATUS = "configuration", "sessions", "status"
-
 
 class BgpAgent:
     """One node's agent; works from construction until `stop` is set.
 
     halted: between `halt` and `resume`. stands_by: whether a process is held ready for the first instance; False for an
-    agent whose BGP control plane is off. workers: shared by all agents of a cluster; one of its own when absent.
-    secrets_namespace: the cilium-config's `bgp-secrets-namespace`.
+    agent whose BGP control plane is off. workers: shared by all agents of a cluster.
     """
 
     def __init__(
@@ -53,24 +47,21 @@ class BgpAgent:
         cluster: Cluster,
         informers: Informers,
         stop: threading.Event,
-        workers: BgpWorkers | None = None,
-        secrets_namespace: str = SECRETS_NAMESPACE,
+        workers: BgpWorkers,
         stands_by: bool = True,
     ) -> None:
         self.node_name = node_name
         self._host = host
         self._informers = informers
         self._stop = stop
-        self._secrets_namespace = secrets_namespace
         self._speakers: dict[str, Speaker] = {}
         self._standby: Gobgpd | None = None
         self._may_stand_by = stands_by
         self.halted = False
         self._told_unable: tuple[tuple[str, str], ...] = ()
-        self._workers = workers or BgpWorkers(informers, stop, threads=1)
-        self._workers.register(node_name, self._handle)
+        self._workers = workers
         self._status = StatusWriter(node_name, cluster, lambda seconds: self._enqueue(STATUS, seconds))
-        self._subscribe()
+        self._workers.register(node_name, self._handle)
         self._enqueue(CONFIGURATION)
 
     @property
@@ -101,31 +92,6 @@ class BgpAgent:
             if each is not None:
                 each.kill()
 
-    def _subscribe(self) -> None:
-        for kind in (BGP_NODE_CONFIG, CILIUM_NODE):
-            self._informers.of(kind).subscribe(self._when_named_as_node)
-        for kind in (BGP_PEER_CONFIG, BGP_ADVERTISEMENT, SERVICE):
-            self._informers.of(kind).subscribe(lambda old, new: self._enqueue(CONFIGURATION))
-        self._informers.of(ENDPOINT_SLICE).subscribe(self._when_local)
-        self._informers.of(SECRET).subscribe(self._when_secret)
-
-    def _when_named_as_node(self, old: Manifest | None, new: Manifest | None) -> None:
-        if (new or old or {})["metadata"]["name"] == self.node_name:
-            self._enqueue(CONFIGURATION)
-
-    def _when_local(self, old: Manifest | None, new: Manifest | None) -> None:
-        """Only whether a Service has a ready endpoint on this node matters."""
-
-        def local(manifest: Manifest | None) -> frozenset[tuple[str, str]]:
-            return services_with_local_endpoint([manifest] if manifest else [], self.node_name)
-
-        if local(old) != local(new):
-            self._enqueue(CONFIGURATION)
-
-    def _when_secret(self, old: Manifest | None, new: Manifest | None) -> None:
-        if (new or old or {})["metadata"].get("namespace") == self._secrets_namespace:
-            self._enqueue(CONFIGURATION)
-
     def _enqueue(self, what: str, seconds: float = 0.0) -> None:
         self._workers.enqueue(self.node_name, what, seconds)
 
@@ -147,7 +113,7 @@ class BgpAgent:
         secrets = (
             manifest
             for manifest in self._informers.of(SECRET).list()
-            if manifest["metadata"].get("namespace") == self._secrets_namespace
+            if manifest["metadata"].get("namespace") == self._workers.secrets_namespace
         )
         return Seen(
             node_name=self.node_name,
@@ -177,7 +143,7 @@ class BgpAgent:
             return
         self._status.see_object(seen.node_config)
         self._status.see_errors((*wanted.errors, *((name, str(fault)) for name, fault in faults)))
-        self._look_at_sessions()
+        self._enqueue(SESSIONS)  # once for this and for what the speakers say of it meanwhile
         if faults:
             raise faults[0][1]  # the worker tries again, after a growing pause
 

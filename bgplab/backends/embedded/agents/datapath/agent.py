@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address, IPv4Network
 from typing import Protocol
 
-from bgplab.backends.embedded.agents.datapath.conntrack import delete_stale, is_stale
+from bgplab.backends.embedded.agents.datapath.conntrack import Judged, delete_stale, is_stale
 from bgplab.backends.embedded.agents.datapath.nft import Table, script
-from bgplab.backends.embedded.agents.datapath.ruleset import NodePath, plan_of
+from bgplab.backends.embedded.agents.datapath.ruleset import NodePath, Shared, plan_of
 from bgplab.backends.embedded.agents.datapath.services import (
     OtherClusters,
     Service,
@@ -28,25 +29,11 @@ from bgplab.lab.cluster import ENDPOINT_SLICE, SERVICE, Manifest
 
 log = logging.getLogger(__name__)
 
-#: What the node's namespace must be set to before the first connection; all writable without root.
-NODE_SYSCTLS: dict[str, str] = {
-    "net.ipv4.ip_forward": "1",
-    "net.ipv4.conf.all.rp_filter": "0",
-    "net.ipv4.conf.default.rp_filter": "0",
-    "net.ipv4.conf.all.send_redirects": "0",
-    "net.ipv4.conf.default.send_redirects": "0",
-    # "No route to host" must come for every refused connection, not six times a second (icmp_ratelimit).
-    "net.ipv4.icmp_ratemask": "0",
-    # A load test leaves 10,000 closed connections a second behind; the table holds 262,144 for the whole machine.
-    "net.netfilter.nf_conntrack_tcp_timeout_time_wait": "1",
-    "net.netfilter.nf_conntrack_tcp_timeout_close": "1",
-    "net.netfilter.nf_conntrack_tcp_timeout_syn_sent": "30",
-    # A packet in the middle of an unknown connection is nobody's: an entry for it would shadow the next real one.
-    "net.netfilter.nf_conntrack_tcp_loose": "0",
-    "net.netfilter.nf_conntrack_tcp_be_liberal": "1",
-}
-
 WORKERS = 4
+
+#: A node whose table was changed rests for so long, times the nodes there are: while pods come up one by one every
+#: table changes with each of them, and one of a hundred nodes' `nft` is enough for several. Three nodes rest 15 ms.
+REST_SECONDS_PER_NODE = 0.005
 
 #: Services that a node answers itself (`dns/`), not by sending connections on.
 ANSWERED_BY_NODE = frozenset({"kube-system/kube-dns"})
@@ -79,7 +66,9 @@ class _Node:
     host: HostHandle
     others: RemoteView
     applied: Table | None = None
-    endpoints: frozenset[IPv4Address] = frozenset()
+    judged: Judged | None = None
+    follows: tuple[Shared, NodePath] | None = None
+    rests_until: float = 0.0
     change: int = -1
     ready: threading.Event = field(default_factory=threading.Event)
 
@@ -88,12 +77,14 @@ class _Node:
 class _Wanted:
     """The cluster's Services as of a change, for nodes that know the same of other clusters.
 
-    endpoints: addresses that are still somebody's backend, ready or not.
+    endpoints: addresses that are still somebody's backend, ready or not. shared: of the plans made of them; the same
+    one as before when nothing has changed that plans are made of.
     """
 
     change: int
     services: tuple[Service, ...]
     endpoints: frozenset[IPv4Address]
+    shared: Shared
 
 
 class ServiceDataPath:
@@ -157,13 +148,14 @@ class ServiceDataPath:
     def _changed(self, old: Manifest | None, new: Manifest | None) -> None:
         with self._lock:
             self._change += 1
-            names = list(self._nodes)
-        for name in names:
-            self._enqueue(name)
+            nodes = list(self._nodes.items())
+        now = time.monotonic()
+        for name, node in nodes:
+            self._enqueue(name, max(0.0, node.rests_until - now))
 
-    def _enqueue(self, name: str) -> None:
+    def _enqueue(self, name: str, seconds: float = 0.0) -> None:
         # always the same worker for a node, so that nothing is applied twice at once
-        self._workers[hash(name) % WORKERS].enqueue(name)
+        self._workers[hash(name) % WORKERS].enqueue_after(name, seconds)
 
     def _look(self, node: _Node) -> tuple[_Wanted, NodePath]:
         """The cluster's Services and those of others, parsed once per change for all nodes that know the same."""
@@ -172,15 +164,20 @@ class ServiceDataPath:
         remote = tuple(node.others.services())
         wanted = self._wanted.get(remote)
         if wanted is None or wanted.change != change:
-            others = OtherClusters(remote, self._behaviour)
-            slices = self._slices.list()
-            services = services_of(self._services.list(), slices, others)
-            sent_on = tuple(service for service in services if service.key not in self._answered_by_node)
-            wanted = _Wanted(change, sent_on, endpoint_addresses(slices) | others.addresses())
+            wanted = self._read(change, remote, wanted)
             with self._lock:
                 self._wanted = {key: one for key, one in self._wanted.items() if one.change == change}
                 self._wanted[remote] = wanted
         return wanted, self._path_of(node)
+
+    def _read(self, change: int, remote: tuple[RemoteService, ...], before: _Wanted | None) -> _Wanted:
+        others = OtherClusters(remote, self._behaviour)
+        slices = self._slices.list()
+        services = services_of(self._services.list(), slices, others)
+        sent_on = tuple(service for service in services if service.key not in self._answered_by_node)
+        endpoints = endpoint_addresses(slices) | others.addresses()
+        same = before is not None and (before.services, before.endpoints) == (sent_on, endpoints)
+        return _Wanted(change, sent_on, endpoints, before.shared if before is not None and same else Shared())
 
     def _path_of(self, node: _Node) -> NodePath:
         """The node's path in the mesh as it is now: remote nodes see a pod's own address, as the cluster's own do."""
@@ -202,17 +199,25 @@ class ServiceDataPath:
         return None
 
     def _apply(self, node: _Node, wanted: _Wanted, path: NodePath) -> None:
-        plan = plan_of(wanted.services, path)
+        if node.follows != (wanted.shared, path):
+            self._follow(node, wanted, path)
+            node.follows = wanted.shared, path
+        node.change = wanted.change
+        node.ready.set()
+
+    def _follow(self, node: _Node, wanted: _Wanted, path: NodePath) -> None:
+        plan = plan_of(wanted.services, path, wanted.shared)
         text = script(plan.table, node.applied)
         if text:
             self._load(node, text)
             node.applied = plan.table
             log.debug("%s: service table changed, %d lines", node.path.name, text.count("\n"))
-        if text or wanted.endpoints != node.endpoints:
+        judged = (node.judged or Judged()).after(plan.offers, wanted.endpoints)
+        if node.judged is None or judged.contradicts(node.judged):
             delete_stale(node.host.netns, lambda entry: is_stale(entry, plan.offers, wanted.endpoints))
-            node.endpoints = wanted.endpoints
-        node.change = wanted.change
-        node.ready.set()
+        node.judged = judged
+        if text:
+            node.rests_until = time.monotonic() + REST_SECONDS_PER_NODE * len(self._nodes)
 
     def _load(self, node: _Node, text: str) -> None:
         try:

@@ -11,7 +11,7 @@ import os
 import socket
 import struct
 from collections.abc import Callable, Container, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import IPv4Address
 
 from bgplab.backends.embedded.agents import netlink
@@ -19,7 +19,9 @@ from bgplab.backends.embedded.agents.datapath.ruleset import Frontend, Offers
 from bgplab.backends.embedded.agents.netns import socket_in
 from bgplab.errors import LabError
 
-_GET, _DELETE = (1 << 8) | 1, (1 << 8) | 2  # NFNL_SUBSYS_CTNETLINK; IPCTNL_MSG_CT_GET, _DELETE
+# NFNL_SUBSYS_CTNETLINK; IPCTNL_MSG_CT_GET, _DELETE, _GET_STATS
+_GET, _DELETE, _GET_STATISTICS = (1 << 8) | 1, (1 << 8) | 2, (1 << 8) | 5
+_ENTRIES = 1  # CTA_STATS_GLOBAL_ENTRIES
 _TUPLE_ORIGINAL, _TUPLE_REPLY, _STATUS, _PROTOCOL_INFO, _ID = 1, 2, 3, 4, 12
 _STATUS_DNAT = 1 << 5
 
@@ -57,6 +59,34 @@ class Entry:
     raw: bytes = b""
 
 
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """By what a node's entries were judged last. endpoints: who is somebody's backend, ready or not.
+
+    lingering: those of them that lost a frontend. Connections to one may go on until they begin to end (`is_stale`).
+    """
+
+    offers: Offers = field(default_factory=Offers)
+    endpoints: frozenset[IPv4Address] = frozenset()
+    lingering: frozenset[IPv4Address] = frozenset()
+
+    def after(self, offers: Offers, endpoints: frozenset[IPv4Address]) -> Judged:
+        """By what they are to be judged now."""
+        lost = {
+            address
+            for offered, targets in self.offers.behind.items()
+            if targets is not offers.behind.get(offered)
+            for address, _ in targets - offers.behind.get(offered, frozenset())
+        }
+        return Judged(offers, endpoints, (self.lingering | lost) & endpoints)
+
+    def contradicts(self, before: Judged) -> bool:
+        """Whether an entry can be stale that was right before. Where Services have only grown none can: nobody looks
+        through the kernel's table, whose quarter of a million buckets take milliseconds."""
+        fewer = before.endpoints - self.endpoints
+        return bool(fewer or self.lingering or self.offers.virtual - before.offers.virtual)
+
+
 def is_stale(entry: Entry, offers: Offers, endpoints: Container[IPv4Address]) -> bool:
     """Whether a new connection would not be made this way, and this one must not go on.
 
@@ -79,6 +109,8 @@ def delete_stale(netns: int, stale: Callable[[Entry], bool]) -> int:
     """Delete a namespace's entries that `stale` names; returns how many. Raises LabError."""
     try:
         with socket_in(netns, _open) as link:
+            if _count(link) == 0:
+                return 0  # counting is free, looking is not: all namespaces' entries lie in one table
             found = [entry for entry in _entries(link) if stale(entry)]
             return sum(_delete(link, entry) for entry in found)
     except OSError as fault:
@@ -90,6 +122,16 @@ def _open() -> socket.socket:
     link.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
     link.settimeout(5.0)
     return link
+
+
+def _count(link: socket.socket) -> int:
+    """How many entries the namespace has."""
+    link.send(netlink.message(_GET_STATISTICS, netlink.REQUEST, b""))
+    (answer,) = netlink.messages(link.recv(1 << 16))
+    if answer.kind == netlink.ERROR:
+        number = netlink.error_of(answer)
+        raise OSError(number, os.strerror(number))
+    return int.from_bytes(netlink.attributes(answer.body)[_ENTRIES])
 
 
 def _entries(link: socket.socket) -> Iterator[Entry]:

@@ -107,20 +107,70 @@ class Plan:
     offers: Offers
 
 
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    """A choice among backends as it is written, the same on every node that chooses among the same ones.
+
+    rules: what sends a new connection to one of them. chains, affinity: what the rules refer to.
+    """
+
+    targets: frozenset[Target] = frozenset()
+    rules: tuple[str, ...] = ()
+    chains: Mapping[str, Chain] = field(default_factory=dict)
+    affinity: Mapping[str, Lookup] = field(default_factory=dict)
+
+
+_NO_CHOICE = _Choice()
+
+
+class Shared:
+    """What many nodes' plans of the same Services have in common, written by whoever needs it first.
+
+    Writing a hundred backends takes a millisecond, and a hundred nodes have the same ones.
+    """
+
+    def __init__(self) -> None:
+        self._choices: dict[str, _Choice] = {}
+        self._lists: dict[int, tuple[tuple[IPv4Network, ...], str]] = {}
+
+    def choice(self, service: Service, port: ServicePort, backends: tuple[Backend, ...]) -> _Choice:
+        """All of a port's backends are the same ones for every node; those of a policy Local are each node's own."""
+        if backends is not port.backends:
+            return _choice(service, port, backends)
+        name = _name(service, port)
+        if name not in self._choices:
+            self._choices[name] = _choice(service, port, backends)
+        return self._choices[name]
+
+    def listed(self, networks: tuple[IPv4Network, ...]) -> str:
+        """Networks as elements of a set. By identity: to compare so many takes as long as to write them."""
+        known = self._lists.get(id(networks))
+        if known is None:  # kept with its text, so that no other object can get its id
+            known = self._lists[id(networks)] = networks, ", ".join(map(str, networks))
+        return known[1]
+
+
 @dataclass(slots=True)
 class _Draft:
     """A table being written: per direction the verdict on a new connection to each frontend, and who stands behind."""
 
+    shared: Shared
     chains: dict[str, Chain] = field(default_factory=dict)
     affinity: dict[str, Lookup] = field(default_factory=dict)
     verdicts: dict[str, dict[Frontend, str]] = field(default_factory=lambda: {EAST_WEST: {}, NORTH_SOUTH: {}})
     behind: dict[tuple[str, Frontend], frozenset[Target]] = field(default_factory=dict)
 
-    def offer(self, direction: str, frontend: Frontend, verdict: str, backends: tuple[Backend, ...]) -> None:
+    def add(self, chain: str, choice: _Choice, *before: str) -> None:
+        """A chain that makes a choice. before: rules that come first."""
+        self.chains.update(choice.chains)
+        self.chains[chain] = Chain((*before, *choice.rules))
+        self.affinity.update(choice.affinity)
+
+    def offer(self, direction: str, frontend: Frontend, verdict: str, choice: _Choice) -> None:
         """The first Service by name keeps a frontend that two of them claim."""
         if frontend not in self.verdicts[direction]:
             self.verdicts[direction][frontend] = verdict
-            self.behind[direction, frontend] = frozenset((backend.address, backend.port) for backend in backends)
+            self.behind[direction, frontend] = choice.targets
 
     def served(self, direction: str) -> list[Frontend]:
         return [frontend for frontend in self.verdicts[direction] if self.behind[direction, frontend]]
@@ -129,9 +179,9 @@ class _Draft:
         return [frontend for frontend in self.verdicts[direction] if not self.behind[direction, frontend]]
 
 
-def plan_of(services: Iterable[Service], node: NodePath) -> Plan:
-    """The whole data path of a node."""
-    draft = _Draft()
+def plan_of(services: Iterable[Service], node: NodePath, shared: Shared | None = None) -> Plan:
+    """The whole data path of a node. shared: of other nodes' plans of the very same Services."""
+    draft = _Draft(Shared() if shared is None else shared)
     virtual: set[IPv4Address] = set()
     hairpins: set[IPv4Address] = set()
     for service in services:
@@ -157,7 +207,7 @@ def plan_of(services: Iterable[Service], node: NodePath) -> Plan:
     counters = frozenset(frontend.counter(direction) for direction, frontend in draft.behind)
     inside = (node.pod_cidr, *(IPv4Network(address) for address in node.addresses))
     return Plan(
-        Table(TABLE, {**_base_chains(node), **draft.chains}, lookups, counters),
+        Table(TABLE, {**_base_chains(node, draft.shared), **draft.chains}, lookups, counters),
         Offers(inside, draft.behind, frozenset(virtual)),
     )
 
@@ -173,7 +223,7 @@ def _frontends(draft: _Draft, direction: str) -> Iterator[tuple[str, Lookup]]:
 
 
 def _add_port(draft: _Draft, service: Service, port: ServicePort, node: NodePath) -> None:
-    name = f"{service.key}/{port.protocol}/{port.port}"
+    name = _name(service, port)
     balanced = _at(service.balancer_addresses, port.protocol, port.port)
     exposed = _at(service.external_addresses, port.protocol, port.port)
     mistaken: list[Frontend] = []
@@ -182,55 +232,61 @@ def _add_port(draft: _Draft, service: Service, port: ServicePort, node: NodePath
         mistaken = _at(node.also_ours, port.protocol, port.node_port)
 
     inner = port.backends_on(node.name) if service.internal_local else port.backends
-    verdict = "goto unreachable"
+    verdict, choice = "goto unreachable", _NO_CHOICE
     if inner:
-        verdict = f"goto {EAST_WEST}/{name}"
-        draft.chains[f"{EAST_WEST}/{name}"] = Chain(tuple(_choice(draft, service, port, name, inner)))
+        verdict, choice = f"goto {EAST_WEST}/{name}", draft.shared.choice(service, port, inner)
+        draft.add(f"{EAST_WEST}/{name}", choice)
     for frontend in _at(service.cluster_addresses, port.protocol, port.port) + balanced + exposed + mistaken:
-        draft.offer(EAST_WEST, frontend, verdict, inner)
+        draft.offer(EAST_WEST, frontend, verdict, choice)
 
     outer = port.backends_on(node.name) if service.external_local else port.backends
     verdict = guarded = "drop" if service.external_local else "goto refused"
+    choice = _NO_CHOICE
     if outer and (balanced or exposed):
         verdict = guarded = f"goto {NORTH_SOUTH}/{name}"
+        choice = draft.shared.choice(service, port, outer)
         # A remote backend passes a policy Local (services.py), and its answer must come back by this node.
         leaves = not service.external_local or any(backend.cluster for backend in outer)
         marks = (f"meta mark set meta mark or {_SNAT_UNLESS_LOCAL}",) if leaves else ()
-        draft.chains[f"{NORTH_SOUTH}/{name}"] = Chain((*marks, *_choice(draft, service, port, name, outer)))
+        draft.add(f"{NORTH_SOUTH}/{name}", choice, *marks)
         if service.source_ranges:
             guarded = f"goto guarded/{name}"
             allowed = ", ".join(str(network) for network in service.source_ranges)
             draft.chains[f"guarded/{name}"] = Chain((f"ip saddr != {{ {allowed} }} drop", verdict))
     for frontend in balanced:
-        draft.offer(NORTH_SOUTH, frontend, guarded, outer)
+        draft.offer(NORTH_SOUTH, frontend, guarded, choice)
     for frontend in exposed:
-        draft.offer(NORTH_SOUTH, frontend, verdict, outer)
+        draft.offer(NORTH_SOUTH, frontend, verdict, choice)
+
+
+def _name(service: Service, port: ServicePort) -> str:
+    return f"{service.key}/{port.protocol}/{port.port}"
 
 
 def _at(addresses: Iterable[IPv4Address], protocol: str, port: int) -> list[Frontend]:
     return [Frontend(address, protocol, port) for address in addresses]
 
 
-def _choice(
-    draft: _Draft, service: Service, port: ServicePort, name: str, backends: tuple[Backend, ...]
-) -> Iterator[str]:
-    """Rules that send a new connection to one of the backends, each as likely; conntrack keeps the choice."""
+def _choice(service: Service, port: ServicePort, backends: tuple[Backend, ...]) -> _Choice:
+    """Send a new connection to one of the backends, each as likely; conntrack keeps the choice."""
+    targets = frozenset((backend.address, backend.port) for backend in backends)
     translate = f"meta l4proto {port.protocol} dnat ip to"  # nft wants the protocol said again before a port
     if service.affinity_seconds is None:
-        yield f"{translate} {_draw(backends)}"
-        return
-    chains = []
+        return _Choice(targets, (f"{translate} {_draw(backends)}",))
+    name = _name(service, port)
+    rules: list[str] = []
+    chains: dict[str, Chain] = {}
+    affinity: dict[str, Lookup] = {}
     for backend in backends:
         bound = f"affinity/{name}/{backend.address}/{backend.port}"
         chain = f"backend/{name}/{backend.address}/{backend.port}"
         timeout = f"{service.affinity_seconds}s"
-        draft.affinity[bound] = Lookup("set", "type ipv4_addr; flags dynamic,timeout;")
-        draft.chains[chain] = Chain(
-            (f"update @{bound} {{ ip saddr timeout {timeout} }}", f"{translate} {_draw((backend,))}")
-        )
-        chains.append(f"goto {chain}")
-        yield f"ip saddr @{bound} goto {chain}"
-    yield f"numgen random mod {len(chains)} vmap {{ {_numbered(chains)} }}"
+        affinity[bound] = Lookup("set", "type ipv4_addr; flags dynamic,timeout;")
+        chains[chain] = Chain((f"update @{bound} {{ ip saddr timeout {timeout} }}", f"{translate} {_draw((backend,))}"))
+        rules.append(f"ip saddr @{bound} goto {chain}")
+    drawn = _numbered(f"goto {chain}" for chain in chains)
+    rules.append(f"numgen random mod {len(chains)} vmap {{ {drawn} }}")
+    return _Choice(targets, tuple(rules), chains, affinity)
 
 
 def _draw(backends: tuple[Backend, ...]) -> str:
@@ -244,7 +300,7 @@ def _numbered(values: Iterable[str]) -> str:
     return ", ".join(f"{number} : {value}" for number, value in enumerate(values))
 
 
-def _base_chains(node: NodePath) -> dict[str, Chain]:
+def _base_chains(node: NodePath, shared: Shared) -> dict[str, Chain]:
     return {
         # EHOSTUNREACH is what Cilium's socket load balancer says; a refusal is what it answers to others.
         "unreachable": Chain((LOG_UNREACHABLE, "reject with icmp type host-unreachable")),
@@ -283,11 +339,11 @@ def _base_chains(node: NodePath) -> dict[str, Chain]:
             ),
             "type filter hook forward priority 0",
         ),
-        "postrouting": Chain(tuple(_source_rules(node)), "type nat hook postrouting priority 100"),
+        "postrouting": Chain(tuple(_source_rules(node, shared)), "type nat hook postrouting priority 100"),
     }
 
 
-def _source_rules(node: NodePath) -> Iterator[str]:
+def _source_rules(node: NodePath, shared: Shared) -> Iterator[str]:
     yield f"ip saddr . ip daddr @hairpins snat ip to {SERVICE_LOOPBACK}"
     yield f"meta mark and {_SNAT} == {_SNAT} ct status dnat snat ip to {node.address}"
     yield (
@@ -295,7 +351,7 @@ def _source_rules(node: NodePath) -> Iterator[str]:
         f" snat ip to {node.address}"
     )
     if node.native_routing:
-        native = ", ".join(str(network) for network in node.native_routing)
+        native = shared.listed(node.native_routing)
         yield f"ip saddr {node.pod_cidr} ip daddr != {{ {native} }} oifname != {POD_INTERFACES} masquerade"
 
 
