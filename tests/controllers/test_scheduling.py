@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from bgplab.backends.embedded.controllers import scheduling
 from bgplab.backends.embedded.controllers.scheduling import node_name_affinity, pinned_node, place
 
 
@@ -67,6 +68,21 @@ def test_anti_affinity_does_not_look_into_other_namespaces():
     other = a_pod("other", "ctr", WEBPOD)
     other["metadata"]["namespace"] = "elsewhere"
     assert place(a_pod(labels=WEBPOD, affinity=apart()), NODES[:1], [other]).node == "ctr"
+
+
+def test_each_placed_pod_is_looked_at_as_often_on_a_hundred_nodes_as_on_ten(monkeypatch):
+    looked = []
+    takes = scheduling._term_takes
+    monkeypatch.setattr(scheduling, "_term_takes", lambda *asked: looked.append(asked) or takes(*asked))
+
+    def looks_per_pod(count: int) -> float:
+        looked.clear()
+        nodes = [a_node(f"w{number:03}") for number in range(count)]
+        pods = [a_pod(f"p{number}", f"w{number:03}", WEBPOD, affinity=apart()) for number in range(count - 1)]
+        assert place(a_pod(labels=WEBPOD, affinity=apart()), nodes, pods).node == f"w{count - 1:03}"
+        return len(looked) / len(pods)
+
+    assert looks_per_pod(100) == looks_per_pod(10)
 
 
 def test_several_reasons_are_counted_and_sorted():

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import threading
+from collections.abc import Iterable
 from typing import Any
 
 from bgplab.backends.embedded.controllers.events import Recorder
@@ -56,7 +57,7 @@ class DaemonSets:
         by_node: dict[str, list[Manifest]] = {}
         for pod in controlled_by(daemon_set, self._pods.list()):
             by_node.setdefault(pinned_node(pod) or "", []).append(pod)
-        fitting = [node["metadata"]["name"] for node in self._nodes.list() if fits(daemon_set, node)]
+        fitting = fitting_nodes(daemon_set, self._nodes.list())
         for node in fitting:
             if node not in by_node:
                 by_node[node] = [self._create(daemon_set, node, digest)]
@@ -101,11 +102,12 @@ class DaemonSets:
             self._sets.learn(answer)
 
 
-def fits(daemon_set: Manifest, node: Manifest) -> bool:
-    """Whether the node shall have a pod of this DaemonSet: by the affinity that the template itself asks for."""
-    pod = daemon_pod(daemon_set, node["metadata"]["name"], "")
+def fitting_nodes(daemon_set: Manifest, nodes: Iterable[Manifest]) -> list[str]:
+    """Names of those that shall have a pod of this DaemonSet: by the affinity that the template itself asks for."""
+    pod = daemon_pod(daemon_set, "", "")
     affinity = daemon_set["spec"]["template"]["spec"].get("affinity") or {}
-    return obstacle_on(node, {**pod, "spec": {**pod["spec"], "affinity": affinity}}, on_nodes={}) is None
+    asking = {**pod, "spec": {**pod["spec"], "affinity": affinity}}
+    return [node["metadata"]["name"] for node in nodes if obstacle_on(node, asking) is None]
 
 
 def max_unavailable(daemon_set: Manifest, nodes: int) -> int:

@@ -22,6 +22,8 @@ REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
 
 PodsByNode = Mapping[str, Sequence[Manifest]]
 
+Labels = Mapping[str, str]
+
 
 @dataclass(frozen=True, slots=True)
 class Obstacle:
@@ -29,6 +31,23 @@ class Obstacle:
 
     text: str
     preemptable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbourhood:
+    """What pods on nodes mean for one that is to be placed, worked out once for all nodes (kube-scheduler's PreFilter).
+
+    A domain is a node's label: topology key and value. wanted: for each term of the pod's affinity its key and the
+    domains that satisfy it, None when any does. shunned: domains of pods that its anti-affinity takes. closed: domains
+    of pods whose own anti-affinity takes it.
+    """
+
+    wanted: tuple[tuple[str, frozenset[tuple[str, str]] | None], ...] = ()
+    shunned: frozenset[tuple[str, str]] = frozenset()
+    closed: frozenset[tuple[str, str]] = frozenset()
+
+
+NOBODY_AROUND = Neighbourhood()
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,27 +64,43 @@ def place(pod: Manifest, nodes: Sequence[Manifest], pods: Iterable[Manifest]) ->
     for other in pods:
         if other["spec"].get("nodeName") in on_nodes:
             on_nodes[other["spec"]["nodeName"]].append(other)
-    topology = {node["metadata"]["name"]: node["metadata"].get("labels") or {} for node in nodes}
-    obstacles = {
-        node["metadata"]["name"]: obstacle_on(node, pod, on_nodes=on_nodes, topology=topology) for node in nodes
-    }
+    around = neighbourhood_of(pod, [(node["metadata"].get("labels") or {}, on_nodes[_name(node)]) for node in nodes])
+    obstacles = {_name(node): obstacle_on(node, pod, around) for node in nodes}
     free = [name for name, obstacle in obstacles.items() if obstacle is None]
     if not free:
         return Placement(None, unschedulable_message([obstacle for obstacle in obstacles.values() if obstacle]))
     return Placement(min(free, key=lambda name: (_siblings(pod, on_nodes[name]), len(on_nodes[name]), name)))
 
 
-def obstacle_on(
-    node: Manifest, pod: Manifest, *, on_nodes: PodsByNode, topology: Mapping[str, Mapping[str, str]] | None = None
-) -> Obstacle | None:
-    """The first thing that keeps a pod from a node, in the order of kube-scheduler's plugins.
+def obstacle_on(node: Manifest, pod: Manifest, around: Neighbourhood = NOBODY_AROUND) -> Obstacle | None:
+    """The first thing that keeps a pod from a node, in the order of kube-scheduler's plugins."""
+    return _taint_obstacle(node, pod) or _affinity_obstacle(node, pod) or _pod_affinity_obstacle(node, around)
 
-    on_nodes: pods by node name; topology: node labels by node name.
-    """
-    return (
-        _taint_obstacle(node, pod)
-        or _affinity_obstacle(node, pod)
-        or _pod_affinity_obstacle(node, pod, on_nodes, topology or {})
+
+def neighbourhood_of(pod: Manifest, placed: Sequence[tuple[Labels, Sequence[Manifest]]]) -> Neighbourhood:
+    """placed: for each node its labels and the pods on it."""
+
+    def taken(term: Mapping[str, Any]) -> frozenset[tuple[str, str]]:
+        key = term["topologyKey"]
+        return frozenset(
+            (key, labels[key])
+            for labels, others in placed
+            if key in labels and any(_term_takes(term, pod, other) for other in others)
+        )
+
+    return Neighbourhood(
+        wanted=tuple(
+            (term["topologyKey"], None if _first_of_its_kind(term, pod, placed) else taken(term))
+            for term in _pod_terms(pod, "podAffinity")
+        ),
+        shunned=frozenset().union(*map(taken, _pod_terms(pod, "podAntiAffinity"))),
+        closed=frozenset(
+            (term["topologyKey"], labels[term["topologyKey"]])
+            for labels, others in placed
+            for other in others
+            for term in _pod_terms(other, "podAntiAffinity")
+            if term["topologyKey"] in labels and _term_takes(term, other, pod)
+        ),
     )
 
 
@@ -148,28 +183,14 @@ def _term_holds(term: Mapping[str, Any], node: Manifest) -> bool:
     )
 
 
-def _pod_affinity_obstacle(
-    node: Manifest, pod: Manifest, on_nodes: PodsByNode, topology: Mapping[str, Mapping[str, str]]
-) -> Obstacle | None:
-    here = node["metadata"].get("labels") or {}
-
-    def neighbours(key: str) -> list[Manifest]:
-        """Pods in the same topology domain as this node."""
-        return [other for name, pods in on_nodes.items() if _same(topology.get(name, {}), here, key) for other in pods]
-
-    for term in _pod_terms(pod, "podAffinity"):
-        if not any(_term_takes(term, pod, other) for other in neighbours(term["topologyKey"])) and not (
-            _first_of_its_kind(term, pod, on_nodes)
-        ):
-            return Obstacle("node(s) didn't match pod affinity rules")
-    for term in _pod_terms(pod, "podAntiAffinity"):
-        if any(_term_takes(term, pod, other) for other in neighbours(term["topologyKey"])):
-            return Obstacle("node(s) didn't match pod anti-affinity rules", preemptable=True)
-    for name, pods in on_nodes.items():
-        for other in pods:
-            for term in _pod_terms(other, "podAntiAffinity"):
-                if _same(topology.get(name, {}), here, term["topologyKey"]) and _term_takes(term, other, pod):
-                    return Obstacle("node(s) didn't satisfy existing pods anti-affinity rules", preemptable=True)
+def _pod_affinity_obstacle(node: Manifest, around: Neighbourhood) -> Obstacle | None:
+    labels = node["metadata"].get("labels") or {}
+    if any(domains is not None and (key, labels.get(key)) not in domains for key, domains in around.wanted):
+        return Obstacle("node(s) didn't match pod affinity rules")
+    if not around.shunned.isdisjoint(labels.items()):
+        return Obstacle("node(s) didn't match pod anti-affinity rules", preemptable=True)
+    if not around.closed.isdisjoint(labels.items()):
+        return Obstacle("node(s) didn't satisfy existing pods anti-affinity rules", preemptable=True)
     return None
 
 
@@ -188,14 +209,16 @@ def _term_takes(term: Mapping[str, Any], owner: Manifest, other: Manifest) -> bo
     )
 
 
-def _first_of_its_kind(term: Mapping[str, Any], pod: Manifest, on_nodes: PodsByNode) -> bool:
+def _first_of_its_kind(
+    term: Mapping[str, Any], pod: Manifest, placed: Iterable[tuple[Labels, Sequence[Manifest]]]
+) -> bool:
     """A pod that would satisfy its own affinity may start somewhere, or none ever could."""
-    others = (other for pods in on_nodes.values() for other in pods)
+    others = (other for _, pods in placed for other in pods)
     return _term_takes(term, pod, pod) and not any(_term_takes(term, pod, other) for other in others)
 
 
-def _same(one: Mapping[str, str], other: Mapping[str, str], key: str) -> bool:
-    return key in one and key in other and one[key] == other[key]
+def _name(node: Manifest) -> str:
+    return str(node["metadata"]["name"])
 
 
 def _siblings(pod: Manifest, others: Iterable[Manifest]) -> int:

@@ -14,7 +14,7 @@ from bgplab.backends.embedded.kube.errors import (
     method_not_allowed,
     unsupported_media_type,
 )
-from bgplab.backends.embedded.kube.http.answers import json_value
+from bgplab.backends.embedded.kube.http.answers import item_bytes, json_bytes, json_value
 from bgplab.backends.embedded.kube.http.negotiation import parsed_body, parsed_json, parsed_yaml, wanted_form
 from bgplab.backends.embedded.kube.http.reading import selection
 from bgplab.backends.embedded.kube.machine import Machine
@@ -46,6 +46,9 @@ async def write(machine: Machine, target: Target, request: Request) -> Response:
     else:
         written = _put_or_post(machine, target, request.method, parsed_body(media_type, body), options)
     code = 201 if written.created else 200
+    stored = machine.store.holding(target.resource.id, written.value)
+    if stored is not None and not wanted.table:
+        return json_bytes(item_bytes(target.resource, stored), code, written.warnings)
     value = (
         as_version(target.resource, written.value)
         if written.value.get("kind") == target.resource.kind

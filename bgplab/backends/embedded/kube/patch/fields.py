@@ -14,6 +14,7 @@ from bgplab.backends.embedded.kube.schema.validate import key_of
 
 Path = tuple[str, ...]
 ANY = Shape(open=True)
+_VALUE, _KEYS = json.JSONEncoder(separators=(",", ":")), json.JSONEncoder(separators=(",", ":"), sort_keys=True)
 ITEM = object()  # stands for the value of a list item itself: it is there, its fields are compared one by one
 
 NOBODYS = frozenset(
@@ -40,7 +41,70 @@ NOBODYS = frozenset(
 def fields_of(shape: Shape, value: Any) -> dict[Path, Any]:
     """Every ownable field of an object with its value; what only the server writes is left out."""
     found = dict(_walk(shape, value, ()))
-    return {path: inner for path, inner in found.items() if path not in NOBODYS and path[:2] not in NOBODYS}
+    return {path: inner for path, inner in found.items() if _is_ownable(path)}
+
+
+def changed_fields(shape: Shape, old: Any, new: Any) -> tuple[set[Path], set[Path]]:
+    """Ownable fields of `new` that `old` does not have, or with another value; and those of `old` that are gone.
+
+    As if `fields_of` both were compared, but what is equal is not walked: most of an object is, at most writes.
+    """
+    comparison = _Comparison()
+    comparison.compare(shape, old, new, ())
+    return set(filter(_is_ownable, comparison.changed)), set(filter(_is_ownable, comparison.gone))
+
+
+class _Comparison:
+    def __init__(self) -> None:
+        self.changed: set[Path] = set()
+        self.gone: set[Path] = set()
+
+    def compare(self, shape: Shape, old: Any, new: Any, path: Path) -> None:
+        if _has_members(shape, old) and _has_members(shape, new):
+            self._members(shape, old, new, path)
+        elif is_keyed(shape, old) and is_keyed(shape, new) and old and new:
+            self._items(shape, old, new, path)
+        else:
+            before, after = dict(_walk(shape, old, path)), dict(_walk(shape, new, path))
+            self.changed |= {at for at, value in after.items() if at not in before or before[at] != value}
+            self.gone |= before.keys() - after.keys()
+
+    def _members(self, shape: Shape, old: dict[str, Any], new: dict[str, Any], path: Path) -> None:
+        for name, inner in new.items():
+            if name not in old:
+                self.changed |= _paths(below(shape, name), inner, (*path, f"f:{name}"))
+            elif old[name] != inner:
+                self.compare(below(shape, name), old[name], inner, (*path, f"f:{name}"))
+        for name in old.keys() - new.keys():
+            self.gone |= _paths(below(shape, name), old[name], (*path, f"f:{name}"))
+
+    def _items(self, shape: Shape, old: list[Any], new: list[Any], path: Path) -> None:
+        inner = shape.items or ANY
+        before = {item_element(shape, item): item for item in old}
+        after = {item_element(shape, item): item for item in new}
+        for element, item in after.items():
+            if element not in before:
+                self.changed |= _item_paths(inner, item, (*path, element))
+            elif before[element] != item:
+                self.compare(inner, before[element], item, (*path, element))
+        for element in before.keys() - after.keys():
+            self.gone |= _item_paths(inner, before[element], (*path, element))
+
+
+def _is_ownable(path: Path) -> bool:
+    return path not in NOBODYS and path[:2] not in NOBODYS
+
+
+def _paths(shape: Shape, value: Any, at: Path) -> set[Path]:
+    return {path for path, _ in _walk(shape, value, at)}
+
+
+def _item_paths(shape: Shape, item: Any, at: Path) -> set[Path]:
+    return {at} | (_paths(shape, item, at) if isinstance(item, dict) else set())
+
+
+def _has_members(shape: Shape, value: Any) -> bool:
+    return isinstance(value, dict) and bool(value) and shape.map_type != "atomic"
 
 
 def below(shape: Shape, name: str) -> Shape:
@@ -50,10 +114,10 @@ def below(shape: Shape, name: str) -> Shape:
 def item_element(shape: Shape, item: Any) -> str:
     """How an item of a keyed list or a set is named in a path."""
     if shape.list_type == "set":
-        return "v:" + json.dumps(item, separators=(",", ":"))
+        return "v:" + _VALUE.encode(item)
     keys = dict(zip(shape.list_keys, key_of(shape, item), strict=True))
     present = {name: value for name, value in keys.items() if value is not None}
-    return "k:" + json.dumps(present, separators=(",", ":"), sort_keys=True)
+    return "k:" + _KEYS.encode(present)
 
 
 def is_keyed(shape: Shape, value: Any) -> bool:
@@ -61,7 +125,7 @@ def is_keyed(shape: Shape, value: Any) -> bool:
 
 
 def _walk(shape: Shape, value: Any, path: Path) -> Iterator[tuple[Path, Any]]:
-    if isinstance(value, dict) and value and shape.map_type != "atomic":
+    if _has_members(shape, value):
         for name, inner in value.items():
             yield from _walk(below(shape, name), inner, (*path, f"f:{name}"))
     elif is_keyed(shape, value) and value:
@@ -97,6 +161,16 @@ def decoded(fields: Mapping[str, Any], path: Path = ()) -> set[Path]:
         else:
             found.add((*path, element))
     return found
+
+
+def contains(fields: Mapping[str, Any], path: Path) -> bool:
+    """Whether a path is in a set that is written as FieldsV1."""
+    at = fields
+    for element in path:
+        if element not in at:
+            return False
+        at = at[element]
+    return not at or "." in at
 
 
 def shown(path: Path) -> str:

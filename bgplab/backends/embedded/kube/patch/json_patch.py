@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from bgplab.backends.embedded.kube.errors import ApiError, bad_request
@@ -17,7 +16,6 @@ def json_patched(document: Any, operations: Any) -> Any:
     """Apply every operation or none. Raises 400 for what is no patch, 422 for one that does not fit."""
     if not isinstance(operations, list):
         raise bad_request("error decoding patch: json: cannot unmarshal object into Go value of type jsonpatch.Patch")
-    document = copy.deepcopy(document)
     for operation in operations:
         document = _apply(document, operation)
     return document
@@ -34,7 +32,7 @@ def _apply(document: Any, operation: dict[str, Any]) -> Any:
         return document
     if kind in ("move", "copy"):
         source = _pointer(operation.get("from", ""))
-        value = copy.deepcopy(_get(document, source))
+        value = _get(document, source)
         if kind == "move":
             document = _remove(document, source)
         return _add(document, path, value)
@@ -64,32 +62,51 @@ def _child(container: Any, part: str, path: Sequence[str]) -> Any:
     raise unprocessable(f"the path /{'/'.join(path)} does not exist: missing value")
 
 
+def _edited(document: Any, path: Sequence[str], edit: Callable[[Any, str], None]) -> Any:
+    """The document with one container edited, given the last part of the path. What lies beside the path is shared."""
+    parents = [document]
+    for part in path[:-1]:
+        parents.append(_child(parents[-1], part, path[:-1]))
+    changed = _copied(parents.pop())
+    edit(changed, path[-1])
+    for part in reversed(path[:-1]):
+        parent = _copied(parents.pop())
+        parent[_index(parent, part)] = changed
+        changed = parent
+    return changed
+
+
+def _copied(container: Any) -> Any:
+    return container.copy() if isinstance(container, dict | list) else container
+
+
+def _index(container: Any, part: str) -> Any:
+    return int(part) if isinstance(container, list) else part
+
+
 def _add(document: Any, path: Sequence[str], value: Any) -> Any:
-    if not path:
-        return value
-    parent, last = _get(document, path[:-1]), path[-1]
-    if isinstance(parent, dict):
-        parent[last] = value
-    elif isinstance(parent, list) and (last == "-" or (last.isdigit() and int(last) <= len(parent))):
-        parent.insert(len(parent) if last == "-" else int(last), value)
-    else:
-        raise unprocessable(f"add operation does not apply: doc is missing path: /{'/'.join(path)}")
-    return document
+    def add(parent: Any, last: str) -> None:
+        if isinstance(parent, dict):
+            parent[last] = value
+        elif isinstance(parent, list) and (last == "-" or (last.isdigit() and int(last) <= len(parent))):
+            parent.insert(len(parent) if last == "-" else int(last), value)
+        else:
+            raise unprocessable(f"add operation does not apply: doc is missing path: /{'/'.join(path)}")
+
+    return _edited(document, path, add) if path else value
 
 
 def _replace(document: Any, path: Sequence[str], value: Any) -> Any:
-    if not path:
-        return value
-    parent = _get(document, path[:-1])
-    _child(parent, path[-1], path)
-    parent[int(path[-1]) if isinstance(parent, list) else path[-1]] = value
-    return document
+    def replace(parent: Any, last: str) -> None:
+        _child(parent, last, path)
+        parent[_index(parent, last)] = value
+
+    return _edited(document, path, replace) if path else value
 
 
 def _remove(document: Any, path: Sequence[str]) -> Any:
-    if not path:
-        return None
-    parent = _get(document, path[:-1])
-    _child(parent, path[-1], path)
-    del parent[int(path[-1]) if isinstance(parent, list) else path[-1]]
-    return document
+    def remove(parent: Any, last: str) -> None:
+        _child(parent, last, path)
+        del parent[_index(parent, last)]
+
+    return _edited(document, path, remove) if path else None

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from bgplab.backends.embedded.kube.patch.fields import Path, decoded, encoded, fields_of
+from bgplab.backends.embedded.kube.patch.fields import Path, changed_fields, contains, decoded, encoded, fields_of
 from bgplab.backends.embedded.kube.resources import Resource
 from bgplab.backends.embedded.kube.store.item import Value
 
@@ -43,19 +43,22 @@ def claims_of(value: Value | None) -> list[Claim]:
 
 
 def _claim(entry: Value) -> Claim:
-    writer = Writer(
+    return Claim(_writer(entry), frozenset(decoded(entry.get("fieldsV1", {}))), entry.get("time", ""))
+
+
+def _writer(entry: Value) -> Writer:
+    return Writer(
         entry["manager"], entry.get("operation", "Update"), entry.get("apiVersion", ""), entry.get("subresource", "")
     )
-    return Claim(writer, frozenset(decoded(entry.get("fieldsV1", {}))), entry.get("time", ""))
 
 
 def entries_of(claims: Iterable[Claim]) -> list[Value]:
     """Empty claims vanish; Apply first, then by time and name, as the real server sorts."""
-    kept = sorted(
-        (claim for claim in claims if claim.paths),
-        key=lambda claim: (claim.writer.operation != "Apply", claim.time, claim.writer.manager),
-    )
-    return [_entry(claim) for claim in kept]
+    return sorted((_entry(claim) for claim in claims if claim.paths), key=_rank)
+
+
+def _rank(entry: Value) -> tuple[bool, str, str]:
+    return entry["operation"] != "Apply", entry.get("time", ""), entry["manager"]
 
 
 def _entry(claim: Claim) -> Value:
@@ -73,27 +76,43 @@ def updated_by(resource: Resource, manager: str, now: str, subresource: str = ""
     writer = Writer(manager, "Update", kept_as or "autoscaling/v1", subresource)
 
     def owned(old: Value | None, new: Value) -> list[Value]:
-        before = fields_of(resource.shape, old) if old is not None else {}
-        after = fields_of(resource.shape, new)
-        changed = {path for path, value in after.items() if path not in before or before[path] != value}
-        gone = before.keys() - after.keys()
-        claims = _base(old, new)
-        if not changed and not gone:
-            return entries_of(claims)
-        return entries_of(_reassigned(claims, writer, changed, gone, now))
+        if old is None:
+            changed, gone = set(fields_of(resource.shape, new)), set[Path]()
+        else:
+            changed, gone = changed_fields(resource.shape, old, new)
+        entries = _held(old, new)
+        return _reassigned(entries, writer, changed, gone, now) if changed or gone else entries
 
     return owned
 
 
-def _base(old: Value | None, new: Value) -> list[Claim]:
+def _held(old: Value | None, new: Value) -> list[Value]:
     """A client may rewrite managedFields itself: kubectl does when it moves from client-side to server-side apply."""
     given = new["metadata"].get("managedFields")
     held = (old or {}).get("metadata", {}).get("managedFields")
-    return claims_of(new if given is not None and given != held else old)
+    return entries_of(claims_of(new)) if given is not None and given != held else held or []
 
 
-def _reassigned(claims: list[Claim], writer: Writer, changed: set[Path], gone: Iterable[Path], now: str) -> list[Claim]:
-    gone = set(gone)
-    others = [claim.without(changed | gone) for claim in claims if claim.writer != writer]
-    held = next((claim.paths for claim in claims if claim.writer == writer), frozenset())
-    return [*others, Claim(writer, (held | changed) - gone, now)]
+def _reassigned(entries: Iterable[Value], writer: Writer, changed: set[Path], gone: set[Path], now: str) -> list[Value]:
+    """The entries after a write. One that has none of the fields in question stays as it is, unread."""
+    touched = changed | gone
+    own: Value | None = None
+    others: list[Value] = []
+    for entry in entries:
+        if _writer(entry) == writer:
+            own = own or entry
+        elif any(contains(entry["fieldsV1"], path) for path in touched):
+            others += entries_of([_claim(entry).without(touched)])
+        else:
+            others.append(entry)
+    return sorted([*others, *_own(own, writer, changed, gone, now)], key=_rank)
+
+
+def _own(entry: Value | None, writer: Writer, changed: set[Path], gone: set[Path], now: str) -> list[Value]:
+    """The writer's entry: its fields and the changed ones, without those that are gone; none when nothing is left."""
+    if entry is None:
+        return entries_of([Claim(writer, frozenset(changed), now)])
+    held = entry["fieldsV1"]
+    if all(contains(held, path) for path in changed) and not any(contains(held, path) for path in gone):
+        return [{**entry, "time": now}]
+    return entries_of([Claim(writer, (_claim(entry).paths | changed) - gone, now)])

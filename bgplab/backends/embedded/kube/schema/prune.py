@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 from bgplab.backends.embedded.kube.schema.shape import MISSING, OBJECT_META, Shape, builtin_shape
@@ -27,23 +26,28 @@ class _Pruner:
     def value(self, shape: Shape, value: Any, path: str) -> Any:
         if isinstance(value, dict):
             kept_whole = _is_free(shape) or shape.type not in (None, "object")  # of a wrong type: validation says so
-            return value if kept_whole else dict(self._fields(shape, value, path))
+            return value if kept_whole else self._fields(shape, value, path)
         if isinstance(value, list) and shape.items is not None:
             return [self.value(shape.items, item, f"{path}[{index}]") for index, item in enumerate(value)]
         if shape.format == "quantity" and isinstance(value, int | float) and not isinstance(value, bool):
             return str(value)
         return value
 
-    def _fields(self, shape: Shape, value: dict[str, Any], path: str) -> Iterator[tuple[str, Any]]:
+    def _fields(self, shape: Shape, value: dict[str, Any], path: str) -> dict[str, Any]:
+        kept: dict[str, Any] = {}
         for name, inner in value.items():
-            below = self._field_shape(shape, name)
+            below = shape.properties.get(name) or shape.values or self._unlisted(shape, name)
+            if below is not None and inner.__class__ is str:  # most are, and there is nothing in it
+                kept[name] = inner
+                continue
             if inner is None and self._skips_null(shape, below):
                 continue
             at = f"{path}.{name}" if path else name
             if below is None:
                 self._unknown.append(at)
             else:
-                yield name, self.value(below, inner, at)
+                kept[name] = self.value(below, inner, at)
+        return kept
 
     def _skips_null(self, shape: Shape, below: Shape | None) -> bool:
         if self._drop_nulls:
@@ -51,10 +55,8 @@ class _Pruner:
         # apiextensions: null where it is not allowed counts as absent if there is a default to take its place
         return below is not None and not below.nullable and below.default is not MISSING
 
-    def _field_shape(self, shape: Shape, name: str) -> Shape | None:
-        found = shape.properties.get(name) or shape.values
-        if found is not None:
-            return found
+    def _unlisted(self, shape: Shape, name: str) -> Shape | None:
+        """The shape of a field that the schema does not name; None when it goes."""
         if shape.embedded and name in (*RESOURCE_FIELDS, "metadata"):
             return builtin_shape(OBJECT_META) if name == "metadata" else ANYTHING
         return ANYTHING if shape.open else None

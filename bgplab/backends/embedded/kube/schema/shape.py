@@ -13,6 +13,8 @@ from typing import Any
 
 from bgplab.backends.embedded.kube.schema.cel.rules import Rule, compile_rule
 
+Scalar = type[str] | type[int] | type[bool]
+
 MISSING: Any = object()
 REFERENCE = "#/components/schemas/"
 OBJECT_META = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"
@@ -24,7 +26,7 @@ class Shape:
 
     type: None where anything goes. values: the shape of a map's values. open: unknown fields are kept.
     has_defaults: some default lies in or below, so defaulting need not walk the rest.
-    plain: only the type is asked.
+    plain: only the type is asked. exact: the class of all values of a scalar type, where one class is all there is.
     """
 
     name: str = ""
@@ -55,6 +57,7 @@ class Shape:
     none_of: Shape | None = None
     has_defaults: bool = False
     plain: bool = True
+    exact: Scalar | None = None
 
 
 LIMITS = (
@@ -71,6 +74,7 @@ LIMITS = (
     "maxProperties",
     "uniqueItems",
 )
+EXACT: Mapping[str | None, Scalar] = {"string": str, "integer": int, "boolean": bool}  # a number may be an int, too
 SIBLINGS_THAT_MATTER = frozenset({"default", "x-kubernetes-patch-strategy", "x-kubernetes-map-type"})
 
 
@@ -115,6 +119,7 @@ class Compiler:
         shape.type = schema.get("type")
         shape.open = bool(schema.get("x-kubernetes-preserve-unknown-fields"))
         shape.int_or_string = bool(schema.get("x-kubernetes-int-or-string"))
+        shape.exact = None if shape.int_or_string else EXACT.get(shape.type)
         shape.nullable = bool(schema.get("nullable"))
         shape.embedded = bool(schema.get("x-kubernetes-embedded-resource"))
         shape.default = schema.get("default", MISSING)

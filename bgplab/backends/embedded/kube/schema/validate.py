@@ -21,29 +21,63 @@ KINDS: dict[str, tuple[type, ...]] = {
 }
 
 
-def misfits(shape: Shape, value: Any, path: str = "", old: Any = NO_OLD) -> Iterator[Cause]:
-    """Everything wrong with `value`. `old`: what it replaces, for rules that compare."""
-    if value is None:
-        if not (shape.nullable or shape.open or (shape.type is None and not shape.int_or_string)):
-            yield _of_type(shape, value, path)
-        return
+def misfits(shape: Shape, value: Any, path: str = "", old: Any = NO_OLD) -> list[Cause]:
+    """Everything wrong with `value`. `old`: what it replaces, for rules that compare.
+
+    A part that is the very object of `old` has been judged when that was written, and is not judged again.
+    """
+    found: list[Cause] = []
+    _judge(shape, value, path, old, found)
+    return found
+
+
+def first_mistyped(shape: Shape, value: Any, path: str = "") -> Cause | None:
+    """The first value, depth first, that is not of its type; nothing else is asked."""
     if not _typed(shape, value):
-        yield _of_type(shape, value, path)
-        return
-    if shape.plain and not isinstance(value, dict | list):
-        return
-    yield from _limits(shape, value, path)
+        return _of_type(shape, value, path)
+    if value is None:
+        return None
+    found = None
     if isinstance(value, dict):
-        yield from _fields(shape, value, path, old)
+        for name, inner in value.items():
+            below = shape.properties.get(name) or shape.values
+            if below is not None and inner.__class__ is not below.exact:
+                found = found or first_mistyped(below, inner, _at(path, name))
+    elif isinstance(value, list) and shape.items is not None:
+        for index, item in enumerate(value):
+            found = found or first_mistyped(shape.items, item, f"{path}[{index}]")
+    for part in shape.all_of:
+        found = found or first_mistyped(part, value, path)
+    return found
+
+
+def _judge(shape: Shape, value: Any, path: str, old: Any, found: list[Cause]) -> None:
+    if not _typed(shape, value):
+        found.append(_of_type(shape, value, path))
+        return
+    if value is None:
+        return
+    if not shape.plain:
+        found.extend(_limits(shape, value, path))
+    if isinstance(value, dict):
+        _judge_fields(shape, value, path, old, found)
     elif isinstance(value, list):
-        yield from _items(shape, value, path, old)
-    yield from _combined(shape, value, path)
+        _judge_items(shape, value, path, old, found)
+    if shape.plain:
+        return
+    found.extend(_combined(shape, value, path))
     for rule in shape.rules:
         if (message := rule.broken_by(value, old)) is not None:
-            yield Cause(path, f"Invalid value: {_brief(value)}: {message}", rule.reason)
+            found.append(Cause(path, f"Invalid value: {_brief(value)}: {message}", rule.reason))
+
+
+def _at(path: str, name: str) -> str:
+    return f"{path}.{name}" if path else name
 
 
 def _typed(shape: Shape, value: Any) -> bool:
+    if value is None:
+        return shape.nullable or shape.open or (shape.type is None and not shape.int_or_string)
     if shape.int_or_string:
         return isinstance(value, int | str) and not isinstance(value, bool)
     if shape.type is None:
@@ -137,29 +171,38 @@ def _in_body(path: str, value: Any, says: str) -> Cause:
     return Cause(path, f"Invalid value: {_brief(value)}: {path} in body {says}")
 
 
-def _fields(shape: Shape, value: dict[str, Any], path: str, old: Any) -> Iterator[Cause]:
+def _judge_fields(shape: Shape, value: dict[str, Any], path: str, old: Any, found: list[Cause]) -> None:
     before = old if isinstance(old, dict) else {}
     for name in shape.required:
         if name not in value:
-            yield Cause(f"{path}.{name}" if path else name, "Required value", "FieldValueRequired")
+            found.append(Cause(_at(path, name), "Required value", "FieldValueRequired"))
+    properties, values = shape.properties, shape.values
     for name, inner in value.items():
-        below = shape.properties.get(name) or shape.values
-        if below is not None:
-            yield from misfits(below, inner, f"{path}.{name}" if path else name, before.get(name, NO_OLD))
+        below = properties.get(name) or values
+        # Most values are scalars of which only the type is asked: they are not worth a call each.
+        if below is None or (inner.__class__ is below.exact and below.plain):
+            continue
+        previous = before.get(name, NO_OLD)
+        if inner is not previous:
+            _judge(below, inner, _at(path, name), previous, found)
 
 
-def _items(shape: Shape, value: list[Any], path: str, old: Any) -> Iterator[Cause]:
+def _judge_items(shape: Shape, value: list[Any], path: str, old: Any, found: list[Cause]) -> None:
     if shape.list_type == "set":
-        yield from _duplicates(value, path)
+        found.extend(_duplicates(value, path))
     before = {}
     if shape.list_type == "map":
-        yield from _duplicate_keys(shape, value, path)
+        found.extend(_duplicate_keys(shape, value, path))
         before = {key_of(shape, item): item for item in (old if isinstance(old, list) else ())}
-    if shape.items is None:
+    items = shape.items
+    if items is None:
         return
     for index, item in enumerate(value):
+        if item.__class__ is items.exact and items.plain:
+            continue
         previous = before.get(key_of(shape, item), NO_OLD) if before else NO_OLD
-        yield from misfits(shape.items, item, f"{path}[{index}]", previous)
+        if item is not previous:
+            _judge(items, item, f"{path}[{index}]", previous, found)
 
 
 def key_of(shape: Shape, item: Any) -> tuple[Any, ...]:
@@ -193,7 +236,7 @@ def _duplicate_keys(shape: Shape, value: list[Any], path: str) -> Iterator[Cause
 
 
 def _fits_all(shape: Shape, value: Any) -> bool:
-    return next(misfits(shape, value), None) is None
+    return not misfits(shape, value)
 
 
 def _combined(shape: Shape, value: Any, path: str) -> Iterator[Cause]:

@@ -29,6 +29,12 @@ class Store:
     def get(self, key: Key) -> Item | None:
         return self._items.get(key.resource, {}).get((key.namespace, key.name))
 
+    def holding(self, resource: str, value: Value) -> Item | None:
+        """The item whose value this very object is: what was just written, with its JSON; None when it is another."""
+        metadata = value.get("metadata") or {}
+        item = self._items.get(resource, {}).get((metadata.get("namespace", ""), metadata.get("name", "")))
+        return item if item is not None and item.value is value else None
+
     def by_uid(self, uid: str) -> Key | None:
         return self._keys.get(uid)
 

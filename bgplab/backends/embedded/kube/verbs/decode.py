@@ -9,7 +9,7 @@ from bgplab.backends.embedded.kube.errors import ApiError, Cause, bad_request, i
 from bgplab.backends.embedded.kube.resources import Resource
 from bgplab.backends.embedded.kube.schema.prune import pruned
 from bgplab.backends.embedded.kube.schema.shape import Shape
-from bgplab.backends.embedded.kube.schema.validate import misfits
+from bgplab.backends.embedded.kube.schema.validate import first_mistyped
 from bgplab.backends.embedded.kube.store.item import Value
 from bgplab.backends.embedded.kube.verbs.request import FieldValidation
 
@@ -65,15 +65,15 @@ def _cannot_handle(resource: Resource, why: str) -> ApiError:
 
 def _check_types(resource: Resource, value: Value) -> None:
     """Built-ins are decoded into Go structs by the real server: a wrong type is a bad request, not an invalid field."""
-    for cause in misfits(resource.shape, value):
-        if cause.reason == "FieldValueTypeInvalid":
-            said = cause.message.rsplit("must be of type ", 1)[-1]
-            wanted, _, found = said.partition(": ")
-            named = found.strip('"').replace("boolean", "bool").replace("integer", "number")
-            go_field = f"{resource.kind}.{cause.path}"
-            raise _cannot_handle(
-                resource, f"json: cannot unmarshal {named} into Go struct field {go_field} of type {wanted}"
-            )
+    cause = first_mistyped(resource.shape, value)
+    if cause is not None:
+        said = cause.message.rsplit("must be of type ", 1)[-1]
+        wanted, _, found = said.partition(": ")
+        named = found.strip('"').replace("boolean", "bool").replace("integer", "number")
+        go_field = f"{resource.kind}.{cause.path}"
+        raise _cannot_handle(
+            resource, f"json: cannot unmarshal {named} into Go struct field {go_field} of type {wanted}"
+        )
 
 
 def _zero_status(shape: Shape, value: Value) -> None:
