@@ -16,7 +16,15 @@ from bgplab.backends.registry import backend as backend_named
 from bgplab.spec.loading import load_lab
 from tasks import guide
 from tasks.failover import Conditions, chosen, refuse_unknown_node, walk_to_the_last_step
-from tasks.flow_parameters import overrides_as_yaml
+from tasks.flow_parameters import (
+    EVERY_EVENT,
+    Event,
+    PatienceSeconds,
+    Rate,
+    RequestSeconds,
+    WatchedSeconds,
+    overrides_as_yaml,
+)
 from tasks.parts import FAILOVER
 from tasks.records import again_running
 from tasks.reporting import followed, walked
@@ -26,17 +34,6 @@ from tasks.walk import Walk
 FLOW = "failover"
 LAST = "E16"
 
-Event = Literal[
-    "pod-scaled-away",
-    "agent-killed",
-    "agents-restarted",
-    "link-down",
-    "session-shut",
-    "label-removed",
-    "route-withdrawn",
-]
-EVERY_EVENT: tuple[Event, ...] = Event.__args__  # type: ignore[attr-defined]
-
 
 @flow(name=FLOW, validate_parameters=True)
 def failover(
@@ -45,11 +42,11 @@ def failover(
     until: Annotated[str, Field(pattern=r"^E(0[1-9]|1[0-6])$")] = LAST,
     events: list[Event] = list(EVERY_EVENT),  # noqa: B006 - Prefect shows the default in its form; nothing changes it
     node: str | None = None,
-    rate: Annotated[float, Field(gt=0, le=1000)] = 100.0,
-    before_seconds: Annotated[float, Field(ge=0.5, le=600)] = 1.0,
-    after_seconds: Annotated[float, Field(ge=0.5, le=600)] = 1.5,
-    request_seconds: Annotated[float, Field(gt=0, le=60)] = 0.5,
-    dial_patience_seconds: Annotated[float, Field(ge=0, le=600)] | None = 3.0,
+    rate: Rate = 100.0,
+    before_seconds: WatchedSeconds = 1.0,
+    after_seconds: WatchedSeconds = 1.5,
+    request_seconds: RequestSeconds = 0.5,
+    dial_patience_seconds: PatienceSeconds = 3.0,
     keep: bool = False,
     overrides: dict[str, Any] = {},  # noqa: B006
     backend: Literal["embedded", "inventory"] = "embedded",

@@ -4,17 +4,28 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from bgplab.cli.flows import FlowChoice
+from bgplab.cli.flows import FLOWS, FlowChoice
 from bgplab.errors import InputError
 
+if TYPE_CHECKING:
+    from bgplab.spec.model import LabSpec
 
-def own_parameters(choice: FlowChoice, events: Sequence[str], more: Sequence[str]) -> dict[str, Any]:
-    """What was typed, as the flow takes it. Raises InputError for events that this flow does not make."""
+
+def own_parameters(flow: str, spec: LabSpec, events: Sequence[str], more: Sequence[str]) -> dict[str, Any]:
+    """What was typed, as the flow takes it. Raises InputError for what it does not take; Prefect is not asked."""
     parameters = dict(_read(text) for text in more)
+    if parameters:
+        from tasks.flow_parameters import refuse_unfit_parameters
+
+        refuse_unfit_parameters(flow, parameters)
+    if parameters.get("node"):
+        from bgplab.steps.failover.event import Conditions, subject
+
+        subject(spec, Conditions(node=parameters["node"]))
     if events:
-        parameters["events"] = list(_known(choice, events))
+        parameters["events"] = list(_known(FLOWS[flow], events))
     return parameters
 
 

@@ -68,9 +68,9 @@ def run(flow: str, lab: str, overrides: tuple[str, ...], nodes: int | None, **op
     spec = load_lab(lab, given)  # wrong input ends here, before anything is started
     choice.part.refuse_unfit(spec)
     _refuse_unknown_step(options["until"], choice)
+    own = own_parameters(flow, spec, options["events"], options["more"])
     if options["dry_run"]:
         return _dry_run(spec, options["until"], options["as_json"], choice)
-    own = own_parameters(choice, options["events"], options["more"])
     say = progress()
     from bgplab.results.directory import default_results, new_run_id, refuse_unwritable
 
@@ -88,9 +88,6 @@ def run(flow: str, lab: str, overrides: tuple[str, ...], nodes: int | None, **op
         "run_id": run_id,
     } | own
     prefect_for_a_run(say, choice)
-    from tasks.flow_parameters import refuse_unfit_parameters
-
-    refuse_unfit_parameters(choice.flow, parameters)
     directory, told = run_flow(parameters, say, choice)
     from bgplab.results.directory import load_run
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from inspect import signature
 from typing import Any, get_args
 
 import pytest
@@ -10,16 +11,17 @@ import pytest
 from bgplab.checks.all import all_checks
 from bgplab.cli.flow_parameters import own_parameters
 from bgplab.cli.flows import FLOWS
-from bgplab.errors import InputError
+from bgplab.errors import InputError, Problem
+from bgplab.spec.loading import load_lab
 from flows import failover
 from tasks.failover import EVENT_TASKS, Conditions, chosen
-from tasks.flow_parameters import refuse_unfit_parameters
+from tasks.flow_parameters import EVERY_EVENT, OWN, Event
 from tasks.parts import FAILOVER
 from tasks.records import again_running
 
 
 def test_every_event_of_the_flow_has_its_task_in_the_flows_order() -> None:
-    assert list(get_args(failover.Event)) == list(EVENT_TASKS) == list(failover.EVERY_EVENT)
+    assert list(get_args(Event)) == list(EVENT_TASKS) == list(EVERY_EVENT)
 
 
 def test_events_are_made_in_the_flows_order_each_once() -> None:
@@ -55,7 +57,7 @@ def test_the_same_run_can_be_typed_again() -> None:
 
 def test_a_parameter_of_the_flows_own_is_json_or_text() -> None:
     typed = ["rate=50", "node=k8s-w0", "dial_patience_seconds=null"]
-    assert own_parameters(FLOWS["failover"], ["link-down"], typed) == {
+    assert own_parameters("failover", load_lab("guide"), ["link-down"], typed) == {
         "rate": 50,
         "node": "k8s-w0",
         "dial_patience_seconds": None,
@@ -69,20 +71,47 @@ def test_a_parameter_of_the_flows_own_is_json_or_text() -> None:
         ("failover", ["earthquake"], [], "earthquake is no event"),
         ("bgp-lab", ["link-down"], [], "this flow makes no events"),
         ("failover", [], ["rate"], "'rate' is not NAME=VALUE"),
+        ("failover", [], ["speed=3"], "flow failover has no parameter speed of its own"),
+        ("failover", [], ["until=E04"], "has an option of its own"),
+        ("bgp-lab", [], ["rate=3"], "flow bgp-lab has no parameter rate of its own"),
+        ("failover", [], ["events=link-down"], 'takes no events of "link-down"'),
+        ("failover", [], ["node=k8s-w9"], "no node with BGP is called k8s-w9"),
     ],
 )
 def test_what_was_typed_wrong_is_refused(flow: str, events: list[str], more: list[str], said: str) -> None:
     with pytest.raises(InputError, match=said):
-        own_parameters(FLOWS[flow], events, more)
+        own_parameters(flow, load_lab("guide"), events, more)
 
 
-@pytest.mark.parametrize(
-    ("parameters", "said"),
-    [({"speed": 3}, "flow failover has no speed"), ({"rate": 0}, "rate"), ({"until": "G14"}, "until")],
-)
-def test_a_parameter_that_the_flow_does_not_take_is_wrong_input(parameters: dict[str, object], said: str) -> None:
-    with pytest.raises(InputError, match=said):
-        refuse_unfit_parameters(failover.failover, parameters)
+def test_every_value_that_a_flow_does_not_take_is_named_with_reason_and_remedy() -> None:
+    with pytest.raises(InputError) as refused:
+        own_parameters("failover", load_lab("guide"), [], ["rate=0", "before_seconds=soon", "after_seconds=1"])
+    rate, before = refused.value.problems
+    assert rate == Problem(
+        "--parameter rate",
+        "flow failover takes no rate of 0",
+        "input should be greater than 0",
+        "give connections per second, more than 0, at most 1000: --parameter 'rate=50'",
+    )
+    assert (before.where, before.what) == (
+        "--parameter before_seconds",
+        'flow failover takes no before_seconds of "soon"',
+    )
+
+
+@pytest.mark.parametrize("name", FLOWS)
+def test_the_table_of_a_flows_own_parameters_is_its_signature(name: str) -> None:
+    def taken(flow: Any) -> dict[str, Any]:
+        return {each.name: each.annotation for each in signature(flow.fn, eval_str=True).parameters.values()}
+
+    of_all = set.intersection(*(set(taken(choice.flow)) for choice in FLOWS.values()))
+    own = {each: kind for each, kind in taken(FLOWS[name].flow).items() if each not in of_all}
+    assert own == {each: one.kind for each, one in OWN[name].items()}
+
+
+@pytest.mark.parametrize("example", [taken.example for own in OWN.values() for taken in own.values()])
+def test_a_remedy_that_is_proposed_works(example: str) -> None:
+    assert own_parameters("failover", load_lab("guide"), [], [example])
 
 
 def test_a_lab_of_several_clusters_is_refused_before_anything_is_made() -> None:
