@@ -24,6 +24,9 @@ STDIN, STDOUT, STDERR, STATUS = range(4)
 NOT_RUNNING = "container not found"  # kubelet's words, and this project's server's
 CANNOT_RUN = 126  # a shell's status for it
 
+#: For a server that takes the connection and never answers; the library knows no time limit of its own.
+HANDSHAKE_SECONDS = 20.0
+
 
 def exec_in_pod(
     transport: Transport,
@@ -74,8 +77,9 @@ def _open(
     transport: Transport, pod: str, argv: Sequence[str], *, namespace: str, container: str | None, stdin: bool
 ) -> WSClient:
     from kubernetes.stream.ws_client import WSClient
-    from websocket import WebSocketBadStatusException, WebSocketException
+    from websocket import WebSocketBadStatusException, WebSocketException, setdefaulttimeout
 
+    setdefaulttimeout(HANDSHAKE_SECONDS)  # the only way by which WSClient can be told
     path = POD.path(pod, namespace, "exec")
     query = [("command", word) for word in argv] + [("stdout", "true"), ("stderr", "true")]
     query += [("container", container)] if container else []
@@ -109,10 +113,12 @@ def _feed(session: WSClient, stdin: str) -> None:
 
 def _await_end(session: WSClient, deadline: Deadline, what: str) -> None:
     """Collect output until the server closes the connection."""
+    from websocket import WebSocketException
+
     while session.is_open():
         if deadline.passed:
             raise LabError(f"{what} did not end within {deadline.seconds:.1f} s")
         try:
             session.update(timeout=deadline.remaining)
-        except OSError as fault:
+        except (OSError, WebSocketException) as fault:
             raise LabError(f"{what}: the connection broke: {fault}") from fault

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
+import socket
 import time
+from pathlib import Path
 
 import pytest
 
 from bgplab.errors import CommandFailed, LabError
+from bgplab.lab import kubernetes_exec
 from bgplab.lab.cluster import POD, ApiError, Cluster
+from bgplab.lab.kubernetes_cluster import open_cluster
 
 
 @pytest.fixture
@@ -63,6 +68,25 @@ def test_a_time_limit_ends_the_wait(pod_cluster: Cluster):
     with pytest.raises(LabError, match=r"did not end within 0\.2 s"):
         pod_cluster.exec("web", ["sleep", "60"], timeout=0.2)
     assert time.monotonic() - started < 2
+
+
+def test_a_command_may_be_as_long_as_it_gets_with_hundreds_of_pods(pod_cluster: Cluster):
+    said = "x" * 100_000
+    assert pod_cluster.exec("web", ["echo", said]).stdout == f"{said}\n"
+
+
+def test_a_server_that_never_answers_is_not_waited_for(
+    api_kubeconfig: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(kubernetes_exec, "HANDSHAKE_SECONDS", 0.1)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        address = f"https://127.0.0.1:{silent.getsockname()[1]}"
+        kubeconfig = tmp_path / "kubeconfig"
+        kubeconfig.write_text(re.sub(r"https://[\w.:]+", address, api_kubeconfig.read_text()))
+        cluster = open_cluster(kubeconfig, None, "lab")
+        with pytest.raises(LabError, match=f"{address}.* does not answer"):
+            cluster.exec("web", ["true"])
+        cluster.close()
 
 
 def test_a_missing_pod_is_a_refusal(pod_cluster: Cluster):

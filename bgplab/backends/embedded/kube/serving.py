@@ -10,10 +10,16 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import uvicorn
+import websockets.http11
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 GRACE_SECONDS = 0.5
+
+#: Of a request's line, as in a real API server (Go's http.DefaultMaxHeaderBytes). A command stands in its URL: with a
+#: hundred pods to ask it is longer than the 8192 that websockets would take, and uvicorn would never answer.
+LONGEST_LINE_BYTES = 1 << 20
+websockets.http11.MAX_LINE_LENGTH = LONGEST_LINE_BYTES
 
 
 class KubeProtocol(HttpToolsProtocol):
