@@ -10,7 +10,7 @@ from bgplab.checks.expected import Expected
 from bgplab.observe.endpoint_slices import Endpoints
 from bgplab.observe.frr_bgp import BgpPath, BgpTables
 from bgplab.observe.kernel_routes import RouterRoutes
-from bgplab.observe.load import LoadRuns
+from bgplab.observe.load import MOST_FLOWS, LoadRuns
 from bgplab.observe.sysctl import HashPolicies
 from bgplab.results.record import LoadTestResult
 from bgplab.spec.model import Router
@@ -21,7 +21,6 @@ from bgplab.traffic.statistics import RESOLUTION, connections_needed, per_test
 
 LOADS = (LoadRuns, HashPolicies, BgpTables, RouterRoutes, Endpoints)
 STICKY_CONNECTIONS = 1000
-MOST_CONNECTIONS = 100_000  # about 10 s of the prober
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +112,7 @@ class LoadEvidence:
             model.Service(self.policy),
             self.serving,
             [self.view(router)],
-            model.Clients(measured.source_addresses, len(measured)),
+            model.Clients(measured.source_addresses, len(measured), measured.chosen_source_ports),
         )
         return judge_load_test(
             f"{check_id} {router.name}" + (" guide's number" if small else ""),
@@ -137,7 +136,7 @@ def connections_for(expected: Expected, router: Router) -> int:
 
     With ten next hops each share is a tenth, and 6,000 connections could not show that one is a fifth too large. With
     hash policy 0 (until G28) no node's share is judged, only that a client keeps to one node: a thousand say that
-    surely. With policy Cluster pods' shares are judged even then.
+    surely. With policy Cluster pods' shares are judged even then. There are no more draws than source ports.
     """
     if not expected.reached("G28") and expected.policy == "Local":
         return min(expected.spec.load_test.requests, STICKY_CONNECTIONS)
@@ -148,7 +147,7 @@ def connections_for(expected: Expected, router: Router) -> int:
         return expected.spec.load_test.requests
     rate = per_test(rate_of("load tests"), 2 * tests_in_run(expected))
     needed = connections_needed([1 / parts] * parts, RESOLUTION, rate)
-    return max(expected.spec.load_test.requests, min(needed, MOST_CONNECTIONS))
+    return max(expected.spec.load_test.requests, min(needed, MOST_FLOWS))
 
 
 def tests_in_run(expected: Expected) -> int:

@@ -15,6 +15,12 @@ from bgplab.traffic.records import Plan, Probe
 #: Connections with source ports of our own, each used once; below those that the kernel chooses. For a port that it
 #: chooses itself the kernel (seen with 6.18) routes before it has one, by a random number: nobody can foretell that.
 FIXED = 500
+
+#: Source ports of the judged connections, each used once: so each is a draw of its own. Connections whose port the
+#: kernel chooses are not quite: it hashes a random number of 16 bits in the port's place, and how the 65,536 fall on
+#: the next hops is one draw for all of them (w = sqrt((k - 1) / 65536): 0.04 with a hundred next hops, seen).
+LOAD_PORTS = (5001, 65535)
+MOST_FLOWS = LOAD_PORTS[1] - LOAD_PORTS[0] + 1
 FEW_AT_ONCE = 10  # a node that swallows connections would cost two seconds for each, one after the other
 FIXED_PORTS = (20000, 20000 + FIXED - 1)
 
@@ -65,9 +71,11 @@ def run_load(
         few = probe(router, Plan(url, requests=small, concurrency=FEW_AT_ONCE))
         at_once = concurrency * (8 if any(error.startswith("timeout") for error in few.errors) else 1)
         before = read_counters(nodes or {}, vip, port)
-        many = probe(router, Plan(url, requests=large, concurrency=at_once))
+        many = probe(
+            router, Plan(url, requests=large, concurrency=at_once, source_ports="free:{}-{}".format(*LOAD_PORTS))
+        )
         counted = between(before, read_counters(nodes or {}, vip, port))
-        if not nodes:
+        if not nodes or many.method == "curl":  # a curl loop chooses no ports
             return Load(few, many)
         fixed = probe(router, plan)
         key = read_hash_key(router)

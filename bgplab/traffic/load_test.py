@@ -72,7 +72,7 @@ def judge_nodes(seen: Sequence[Hit], expected: Expected, rate: float) -> Judgeme
 
 
 def _judge_units(seen: Sequence[Hit], expected: Expected, rate: float) -> Judgement:
-    """Every unit must keep to one node. Shares of units are then judged, if there are enough of them."""
+    """Every unit must keep to one node. Shares of units are then judged; those of clients only if they are enough."""
     by_flow = expected.node_unit is Unit.FLOW
     nodes: dict[object, set[str]] = defaultdict(set)
     for hit in seen:
@@ -86,6 +86,13 @@ def _judge_units(seen: Sequence[Hit], expected: Expected, rate: float) -> Judgem
         told = f"{strayed[0]} reached {', '.join(sorted(nodes[strayed[0]]))}"
         strays = f"{len(strayed)} of {len(nodes)} ({noun}) took several nodes: {told}"
         return Judgement(Verdict.FAILS, strays, None, figures)
+    if by_flow:
+        return judge_shares(
+            Counter(next(iter(reached)) for reached in nodes.values()),
+            expected.node_shares,
+            false_alarm_rate=rate,
+            noun="flows",
+        )
     if len(expected.nodes) > 1 and _by_chance(len(seen) - len(nodes), len(expected.nodes)) >= rate:
         few = f"{len(seen)} connections of {len(nodes)} ({noun}): too few to tell"
         return Judgement(Verdict.INCONCLUSIVE, few, None, figures)
@@ -214,7 +221,7 @@ def _shares(kind: str, counts: Counter[str], expected: Mapping[str, Fraction | N
                 kind,  # type: ignore[arg-type]
                 name,
                 counts[name],
-                float(share) if share is not None and unit is Unit.CONNECTION else None,
+                float(share) if share is not None and unit is not Unit.CLIENT else None,
                 name in expected,
                 low,
                 high,

@@ -137,9 +137,11 @@ CURL_ERRORS = {18: "short", 52: "short", 56: "reset", 55: "reset", 1: "malformed
 def curl_script(plan: Plan) -> str:
     """A POSIX sh loop around curl, a tab-separated line per connection, at most `concurrency` at a time.
 
-    Raises LabError for what such a loop cannot do: rates, durations, chosen source ports.
+    Ports that need only be free are the kernel's to choose. Raises LabError for what such a loop cannot do: rates,
+    durations, source ports that somebody counts on.
     """
-    if plan.rate or plan.duration or plan.source_ports != "kernel" or not plan.requests:
+    chosen = plan.source_ports != "kernel" and not plan.source_ports.startswith("free:")
+    if plan.rate or plan.duration or chosen or not plan.requests:
         raise LabError("without python3 there is only a curl loop: it can do a number of requests, nothing else")
     limit = plan.connect_timeout + plan.read_timeout
     curl = ["curl", "-sS", "--connect-timeout", f"{plan.connect_timeout:g}", "--max-time", f"{limit:g}"]

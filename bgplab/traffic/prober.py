@@ -295,19 +295,25 @@ class Records:
 
 
 class SourcePorts:
-    """Which source port each connection takes: the kernel's choice (0), or ours, in turn or at random from a range."""
+    """Which source port each connection takes: the kernel's choice (0), or ours, in turn or at random from a range.
+
+    free: in turn, and those that somebody else has are left out.
+    """
 
     def __init__(self, text: str, seed: int) -> None:
         order, _, limits = text.partition(":")
         if "-" in order:
             order, limits = "sequential", order
-        if order not in ("kernel", "sequential", "random"):
-            raise ValueError("source ports are kernel, sequential, random, FIRST-LAST or random:FIRST-LAST")
+        if order not in ("kernel", "sequential", "random", "free"):
+            raise ValueError(
+                "source ports are kernel, sequential, random, FIRST-LAST, random:FIRST-LAST, free:FIRST-LAST"
+            )
         first, last = (int(part) for part in limits.split("-")) if limits else EPHEMERAL
         if not 1 <= first <= last <= 65535:
             raise ValueError("source ports are FIRST-LAST with 1 <= FIRST <= LAST <= 65535")
         self.order, self.first, self.count = order, first, last - first + 1
         self.random = random.Random(seed)
+        self.left_out = 0
 
     def port(self, sequence: int, addresses: int) -> int:
         """With several source addresses each port is used with every address before the next one is."""
@@ -315,7 +321,12 @@ class SourcePorts:
             return 0
         if self.order == "random":
             return self.first + self.random.randrange(self.count)
-        return self.first + (sequence // addresses) % self.count
+        return self.first + (sequence // addresses + self.left_out) % self.count
+
+    def leave_out(self) -> bool:
+        """Somebody has the port: whether there is another one to take."""
+        self.left_out += self.order == "free"
+        return self.order == "free" and self.left_out < self.count
 
 
 # The event loop ------------------------------------------------------------------------------------------------------
@@ -442,14 +453,19 @@ class Prober:
     def choose_source(self, connection: Connection, sock: _socket.socket) -> None:
         sequence = connection.sequence
         address = self.addresses[sequence % len(self.addresses)]
-        port = self.ports.port(sequence, len(self.addresses))
-        connection.source = (address, port or None)
-        if port:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        else:
+        if self.ports.order == "kernel":
             # IP_BIND_ADDRESS_NO_PORT: a port then need only be free towards this target, not altogether
             sock.setsockopt(socket.IPPROTO_IP, 24, 1)
-        sock.bind((address or "", port))
+        else:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        while True:
+            port = self.ports.port(sequence, len(self.addresses))
+            connection.source = (address, port or None)
+            try:
+                return sock.bind((address or "", port))
+            except OSError as error:
+                if error.errno != errno.EADDRINUSE or not self.ports.leave_out():
+                    raise
 
     def hear(self) -> None:
         """What the kernel has to say. The usual answer, whole and in one piece with the server's FIN, goes a short way.
@@ -624,7 +640,11 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     add("--concurrency", type=int, default=0, help="how many at a time (default: 32, more with --rate)")
     add("--rate", type=float, default=0.0, help="connections per second, started on time whatever answers do")
     add("--duration", type=float, default=0.0, help="seconds after which no more are started")
-    add("--source-ports", default="kernel", help="kernel | sequential | random | FIRST-LAST | random:FIRST-LAST")
+    add(
+        "--source-ports",
+        default="kernel",
+        help="kernel | sequential | random | FIRST-LAST | random:FIRST-LAST | free:FIRST-LAST",
+    )
     add("--source-address", action="append", help="local address; several are used in turn")
     add("--connect-timeout", type=float, default=2.0, help="seconds from start to connected")
     add("--read-timeout", type=float, default=5.0, help="seconds from connected to a whole answer")

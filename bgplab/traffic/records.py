@@ -101,3 +101,10 @@ class Probe:
     def source_addresses(self) -> tuple[str, ...]:
         """The local addresses used."""
         return tuple(sorted({address for address in self.columns["source_address"] if address is not None}))
+
+    @property
+    def chosen_source_ports(self) -> int | None:
+        """How many different ones the prober took for each address; None where the kernel chose them."""
+        if self.header.get("source_ports", "kernel") == "kernel":
+            return None
+        return len({port for port in self.columns["source_port"] if port})

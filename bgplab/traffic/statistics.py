@@ -220,12 +220,14 @@ def judge_shares(
     false_alarm_rate: float = FALSE_ALARM_RATE,
     resolution: float = RESOLUTION,
     sure: float = POWER,
+    noun: str = "connections",
 ) -> Judgement:
     """Compare counts with expected shares.
 
     observed: hits by name; names may be missing. shares: of all that may answer; None when unsaid. false_alarm_rate: of
-    this test, see per_test(). Fails on membership or on a misfit; inconclusive when a share is unsaid or the sample
-    could not have shown an imbalance of `resolution`; a misfit that is significant but negligible holds, and says so.
+    this test, see per_test(). noun: what is counted. Fails on membership or on a misfit; inconclusive when a share is
+    unsaid or the sample could not have shown an imbalance of `resolution`; a misfit that is significant but negligible
+    holds, and says so.
     """
     membership = judge_membership(observed, shares, false_alarm_rate)
     if membership is not None:
@@ -240,11 +242,11 @@ def judge_shares(
         return Judgement(Verdict.INCONCLUSIVE, "only those answered that may; their shares cannot be said")
     if len(known) == 1:
         return Judgement(Verdict.HOLDS, f"all {total} went to {next(iter(known))}, as they must")
-    return _judge_fit(observed, known, false_alarm_rate, resolution, sure)
+    return _judge_fit(observed, known, false_alarm_rate, resolution, sure, noun)
 
 
 def _judge_fit(
-    observed: Mapping[str, int], shares: Mapping[str, Number], rate: float, resolution: float, sure: float
+    observed: Mapping[str, int], shares: Mapping[str, Number], rate: float, resolution: float, sure: float, noun: str
 ) -> Judgement:
     counts, parts = [observed.get(name, 0) for name in shares], list(shares.values())
     total = sum(counts)
@@ -268,11 +270,11 @@ def _judge_fit(
         return Judgement(Verdict.FAILS, f"{told} ({said})", tested, figures)
     if seen < sure:
         needed = connections_needed(parts, resolution, rate, sure)
-        short = f"{total} connections cannot show an imbalance of {resolution:.0%} ({needed} could); {said}"
+        short = f"{total} {noun} cannot show an imbalance of {resolution:.0%} ({needed} could); {said}"
         return Judgement(Verdict.INCONCLUSIVE, short, tested, figures)
     if tested.p_value < rate:
         return Judgement(Verdict.HOLDS, f"off by a negligible amount: {told} ({said})", tested, figures)
-    return Judgement(Verdict.HOLDS, f"{total} connections as expected; farthest off: {told} ({said})", tested, figures)
+    return Judgement(Verdict.HOLDS, f"{total} {noun} as expected; farthest off: {told} ({said})", tested, figures)
 
 
 def _require_sample(observed: Sequence[int], shares: Sequence[Number]) -> None:

@@ -34,7 +34,7 @@ def sent(count, choose):
 
 def judge(probe, policy="Cluster", hash_policy=1, paths=(CTR, W1, W0), clients=(ROUTER,)):
     views = [RouterView("router", paths, 4, hash_policy)]
-    expected = expect(Service(policy), ENDPOINTS, views, Clients(clients, len(probe)))
+    expected = expect(Service(policy), ENDPOINTS, views, Clients(clients, len(probe), probe.chosen_source_ports))
     return judge_load_test(
         "G29",
         "load test",
@@ -52,6 +52,48 @@ def judge(probe, policy="Cluster", hash_policy=1, paths=(CTR, W1, W0), clients=(
 def fair():
     dice = random.Random(1)
     return lambda _: (dice.choice([CTR, W1, W0]), dice.choice(list(PODS)))
+
+
+@pytest.fixture
+def with_ports_used_again():
+    """A load test whose every source port was used ten times; `choose` says which node a port leads to."""
+
+    def send(ports, choose):
+        records = []
+        for number in range(10 * ports):
+            node = choose(number % ports)
+            pod = next(pod for pod, home in PODS.items() if home == node)
+            one = list(record(number % ports, node, pod))
+            records.append([number, *one[1:]])
+        return replace(probe_of(records), header={"source_ports": "free:20000-30000"})
+
+    return send
+
+
+def test_ports_used_again_are_no_draws_of_their_own(with_ports_used_again):
+    """840, 830 and 730 of 2400 ports are a fair spread; of ten times as many connections it would not be one."""
+    judged = judge(with_ports_used_again(2400, lambda port: [CTR, W1, W0][(port >= 840) + (port >= 1670)]), "Local")
+    assert judged.verdict is Verdict.HOLDS, judged.reason
+    assert [share.observed for share in judged.of_kind("node")] == [8400, 7300, 8300]
+    assert all(share.expected == pytest.approx(1 / 3) for share in judged.of_kind("node"))
+
+
+def test_few_ports_used_often_cannot_show_shares(with_ports_used_again):
+    judged = judge(with_ports_used_again(600, lambda port: [CTR, W1, W0][port % 3]), "Local")
+    assert judged.verdict is Verdict.INCONCLUSIVE
+    assert judged.reason.startswith("600 flows cannot show an imbalance of 20%")
+
+
+def test_a_lopsided_spread_of_ports_fails(with_ports_used_again):
+    judged = judge(with_ports_used_again(2100, lambda port: [CTR, W1, W0][(port > 940) + (port > 1550)]), "Local")
+    assert judged.verdict is Verdict.FAILS
+
+
+def test_a_port_that_reaches_two_nodes_fails(with_ports_used_again):
+    turns = iter(range(10**6))
+    judged = judge(with_ports_used_again(2101, lambda _: [CTR, W1][next(turns) % 2]), "Local", paths=(CTR, W1))
+    told = "flow) took several nodes"
+    assert judged.verdict is Verdict.FAILS and told in judged.reason, judged.reason
 
 
 def test_a_fair_spread_holds(fair):

@@ -149,6 +149,22 @@ def test_source_ports_are_taken_in_turn_from_the_range(server, prober):
     assert seen.columns["source_port"] == list(range(21000, 21020))
 
 
+def test_free_source_ports_are_used_once_each_and_those_of_others_left_out(server, prober):
+    with socket.create_server(("", 0)) as one:
+        taken = one.getsockname()[1]
+        ports = f"free:{taken - 2}-{taken + 3}"
+        seen = prober("--url", server.url(), "--requests", 5, "--source-ports", ports, "--concurrency", 1)
+    assert seen.columns["source_port"] == [taken - 2, taken - 1, taken + 1, taken + 2, taken + 3]
+    assert (seen.answered, seen.chosen_source_ports) == (5, 5)
+
+
+def test_when_no_source_port_is_free_it_is_recorded(server, prober):
+    with socket.create_server(("", 0)) as one:
+        ports = "free:{0}-{0}".format(one.getsockname()[1])
+        seen = prober("--url", server.url(), "--requests", 2, "--source-ports", ports)
+    assert seen.errors == {"address_in_use": 2}
+
+
 def test_random_source_ports_repeat_with_their_seed(server, prober):
     arguments = ("--url", server.url(), "--requests", 10, "--source-ports", "random:22000-29999", "--seed", 7)
     # from another address, since ports used a moment ago may still be in TIME_WAIT at the server
