@@ -76,10 +76,17 @@ def exit_status_of(said: bytes, request: str) -> int:
 def _open(
     transport: Transport, pod: str, argv: Sequence[str], *, namespace: str, container: str | None, stdin: bool
 ) -> WSClient:
+    from kubernetes.stream import ws_client
     from kubernetes.stream.ws_client import WSClient
-    from websocket import WebSocketBadStatusException, WebSocketException, setdefaulttimeout
+    from websocket import WebSocket, WebSocketBadStatusException, WebSocketException
 
-    setdefaulttimeout(HANDSHAKE_SECONDS)  # the only way by which WSClient can be told
+    def impatient(**options: Any) -> WebSocket:
+        opened = WebSocket(**options)
+        opened.settimeout(HANDSHAKE_SECONDS)
+        return opened
+
+    # WSClient cannot be told, and the package's default timeout is not asked for here
+    setattr(ws_client, "WebSocket", impatient)  # noqa: B010
     path = POD.path(pod, namespace, "exec")
     query = [("command", word) for word in argv] + [("stdout", "true"), ("stderr", "true")]
     query += [("container", container)] if container else []

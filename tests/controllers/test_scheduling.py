@@ -6,6 +6,7 @@ import pytest
 
 from bgplab.backends.embedded.controllers import scheduling
 from bgplab.backends.embedded.controllers.scheduling import node_name_affinity, pinned_node, place
+from bgplab.backends.embedded.quantities import amount
 
 
 def a_node(name: str, *, ready: bool = True, **spec):
@@ -124,6 +125,84 @@ def test_a_daemon_pod_goes_to_its_node_only():
 
 def test_without_nodes_the_message_says_so():
     assert place(a_pod(), [], []).message == "no nodes available to schedule pods"
+
+
+def roomy(name: str, cpu: str = "2", memory: str = "4Gi", pods: str = "110"):
+    node = a_node(name)
+    return {**node, "status": {**node["status"], "allocatable": {"cpu": cpu, "memory": memory, "pods": pods}}}
+
+
+def asking(name: str = "new", node: str | None = None, *, limits=None, **requests):
+    resources = {"requests": requests, "limits": limits or {}}
+    return a_pod(name, node, containers=[{"name": "c", "resources": resources}])
+
+
+def test_requests_are_summed_against_what_a_node_has():
+    pods = [asking("one", "w0", cpu="1500m"), asking("two", "w1", memory="3Gi", cpu="0.25")]
+    assert place(asking(cpu="600m", memory="512Mi"), [roomy("w0"), roomy("w1")], pods).node == "w1"
+    assert place(asking(cpu="500m", memory="4Gi"), [roomy("w0"), roomy("w1")], pods).node == "w0"
+
+
+def test_every_resource_a_node_lacks_is_named():
+    pods = [asking("one", "w0", cpu="2"), asking("two", "w1", cpu="1500m", memory="3G")]
+    assert place(asking(cpu="1", memory="2Gi"), [roomy("w0"), roomy("w1")], pods).message == (
+        "0/2 nodes are available: 1 Insufficient memory, 2 Insufficient cpu. "
+        "preemption: 0/2 nodes are available: 2 No preemption victims found for incoming pod."
+    )
+
+
+def test_what_no_empty_node_has_preemption_does_not_help():
+    assert place(asking(cpu="3"), [roomy("w0")], []).message == (
+        "0/1 nodes are available: 1 Insufficient cpu. "
+        "preemption: 0/1 nodes are available: 1 Preemption is not helpful for scheduling."
+    )
+
+
+def test_a_limit_without_a_request_is_one():
+    assert "1 Insufficient cpu" in place(asking(limits={"cpu": "3"}), [roomy("w0")], []).message
+    assert place(asking(limits={"cpu": "3"}, cpu="1"), [roomy("w0")], []).node == "w0"
+
+
+def test_a_node_takes_as_many_pods_as_it_says():
+    assert place(a_pod(), [roomy("w0", pods="1")], []).node == "w0"
+    assert "1 Too many pods" in place(a_pod(), [roomy("w0", pods="1")], [a_pod("one", "w0")]).message
+
+
+def test_who_asks_for_nothing_fits_a_full_node():
+    assert place(a_pod(), [roomy("w0")], [asking("one", "w0", cpu="2", memory="4Gi")]).node == "w0"
+
+
+def test_resources_that_a_node_has_none_of_are_insufficient():
+    assert "1 Insufficient nvidia.com/gpu" in place(asking(**{"nvidia.com/gpu": "1"}), [roomy("w0")], []).message
+
+
+def test_init_containers_ask_one_after_the_other():
+    pod = asking(cpu="500m")
+    pod["spec"]["initContainers"] = [{"name": "i", "resources": {"requests": {"cpu": "3"}}}]
+    assert "1 Insufficient cpu" in place(pod, [roomy("w0")], []).message
+
+
+@pytest.mark.parametrize(
+    ("quantity", "number"),
+    [
+        ("100m", 0.1),
+        ("2", 2),
+        ("1.5Gi", 1.5 * 2**30),
+        ("2e3", 2000),
+        ("1E", 10**18),
+        ("1k", 1000),
+        ("5n", 5e-9),
+        ("1e999999999", 1e30),
+    ],
+)
+def test_quantities_are_read_as_the_api_writes_them(quantity, number):
+    assert float(amount(quantity)) == pytest.approx(number)
+
+
+@pytest.mark.parametrize("text", ["", "abc", "1x", "1e", "1..2", ".", "0x1", "1 ", "--1"])
+def test_what_is_no_quantity_is_refused(text):
+    with pytest.raises(ValueError):
+        amount(text)
 
 
 def test_pods_go_where_fewest_are():

@@ -65,8 +65,8 @@ def available(lab_cluster, replicas: int):
         lambda: lab_cluster.cluster.get(DEPLOYMENT, "webpod", "default"),
         lambda seen: (
             seen.get("status", {}).get("availableReplicas", 0) == replicas
-            and seen["status"].get("updatedReplicas") == replicas
-            and seen["status"].get("replicas") == replicas
+            and seen["status"].get("updatedReplicas", 0) == replicas
+            and seen["status"].get("replicas", 0) == replicas
             and seen["status"]["observedGeneration"] == seen["metadata"]["generation"]
         ),
         f"{replicas} replicas available",
@@ -122,6 +122,25 @@ def test_endpoints_follow_the_scale(lab_cluster):
     ready_endpoints(lab_cluster, 2)
     scale(lab_cluster, 3)
     ready_endpoints(lab_cluster, 3)
+
+
+def test_a_status_leaves_out_the_zeros_that_the_real_one_leaves_out(lab_cluster):
+    lab_cluster.cluster.create(a_deployment())
+    lab_cluster.cluster.create(a_daemon_set())
+    status = available(lab_cluster, 3)["status"]
+    assert status.keys() & {"unavailableReplicas", "collisionCount"} == set()
+    ready_daemons(lab_cluster, 3)
+    status = lab_cluster.until(
+        lambda: lab_cluster.cluster.get(DAEMON_SET, "cilium", "kube-system")["status"],
+        lambda status: "numberUnavailable" not in status,
+    )
+    assert status["numberMisscheduled"] == 0
+    scale(lab_cluster, 0)
+    status = available(lab_cluster, 0)["status"]
+    assert {name for name in status if name.lower().endswith("replicas")} == set()
+    (only,) = lab_cluster.cluster.list(REPLICA_SET, "default")
+    assert only["status"]["replicas"] == 0
+    assert "readyReplicas" not in only["status"]
 
 
 def test_scaling_to_nothing_leaves_an_empty_slice(lab_cluster):
@@ -338,4 +357,24 @@ def taints(lab_cluster, name: str, wanted: list[dict[str, str]]) -> None:
         lambda: lab_cluster.cluster.get(NODE, name)["spec"].get("taints", []),
         lambda seen: seen == wanted,
         f"taints of {name}",
+    )
+
+
+def test_a_noschedule_taint_leaves_a_running_daemon_and_a_noexecute_taint_does_not(lab_cluster):
+    lab_cluster.cluster.create(a_daemon_set())
+    ready_daemons(lab_cluster, 3)
+    taint = {"key": "dedicated", "value": "routers", "effect": "NoSchedule"}
+    lab_cluster.cluster.patch(NODE, "k8s-w1", {"spec": {"taints": [taint]}})
+    seen = lab_cluster.until(
+        lambda: lab_cluster.cluster.get(DAEMON_SET, "cilium", "kube-system")["status"],
+        lambda status: status["desiredNumberScheduled"] == 2,
+        "two nodes fit",
+    )
+    assert seen["numberMisscheduled"] == 1
+    assert len(lab_cluster.cluster.list(POD, "kube-system")) == 3
+    lab_cluster.cluster.patch(NODE, "k8s-w1", {"spec": {"taints": [{**taint, "effect": "NoExecute"}]}})
+    lab_cluster.until(
+        lambda: {pod["spec"].get("nodeName") for pod in lab_cluster.cluster.list(POD, "kube-system")},
+        lambda nodes: nodes == {"k8s-ctr", "k8s-w0"},
+        "the tainted node's daemon has gone",
     )

@@ -124,10 +124,6 @@ def test_yaml_is_read_where_clients_send_it(running: Running) -> None:
     assert connection.getresponse().status == 201
 
 
-def test_a_continue_token_is_never_ours(api: Api) -> None:
-    assert api.get(f"{CONFIG_MAPS}?limit=1&continue=abc").code == 410
-
-
 def test_many_clients_at_once_are_all_heard(running: Running) -> None:
     """One event reaches every watch; every writer gets its own version."""
     heard: list[str] = []

@@ -1,7 +1,8 @@
 """Controllers of a lab's cluster: ordinary clients of the Kubernetes API, one file each.
 
 They see the cluster through the Cluster seam only, so they run against a real kube-apiserver, too. Files without a
-thread in them are pure: `ip_allocation`, `bgp_node_configs`, `scheduling`, `rollout`, `endpoints`, `pods`, `selectors`.
+thread in them are pure: `ip_allocation`, `bgp_node_configs`, `scheduling`, `requests`, `rollout`, `endpoints`, `pods`,
+`selectors`.
 """
 
 from __future__ import annotations
@@ -61,6 +62,7 @@ def start_kubernetes_controllers(cluster: Cluster, informers: Informers, stop: t
     from bgplab.backends.embedded.controllers.node_taints import NodeTaints
     from bgplab.backends.embedded.controllers.replica_sets import ReplicaSets
     from bgplab.backends.embedded.controllers.scheduler import Scheduler
+    from bgplab.backends.embedded.controllers.taint_evictions import TaintEvictions
 
     recorder = Recorder(cluster, stop)
     Scheduler(cluster, informers, stop, recorder)
@@ -68,5 +70,6 @@ def start_kubernetes_controllers(cluster: Cluster, informers: Informers, stop: t
     ReplicaSets(cluster, informers, stop, recorder)
     DaemonSets(cluster, informers, stop, recorder)
     NodeTaints(cluster, informers, stop)
+    TaintEvictions(cluster, informers, stop, recorder)
     EndpointSlices(cluster, informers, stop)
     LegacyEndpoints(cluster, informers, stop)

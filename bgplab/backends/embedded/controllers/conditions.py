@@ -1,8 +1,8 @@
-"""Status conditions: what the API's own helpers do when one is set (the time changes only with the status)."""
+"""Statuses and their conditions, set as the API's own helpers do (the time changes only with the status)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -28,6 +28,12 @@ def now() -> str:
 
 def find(conditions: Iterable[dict[str, Any]] | None, kind: str) -> dict[str, Any] | None:
     return next((condition for condition in conditions or [] if condition["type"] == kind), None)
+
+
+def status_patch(there: Mapping[str, Any], wanted: Mapping[str, Any], zeros: Collection[str]) -> dict[str, Any] | None:
+    """A merge patch of a status, None when it is so. Zeros are left out (as by Go's omitempty) but for those named."""
+    said = {name: None if value == 0 and name not in zeros else value for name, value in wanted.items()}
+    return said if any(there.get(name) != value for name, value in said.items()) else None
 
 
 def with_condition(conditions: Conditions | None, wanted: Condition) -> Conditions:

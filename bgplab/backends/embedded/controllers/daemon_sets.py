@@ -11,10 +11,10 @@ import threading
 from collections.abc import Iterable
 from typing import Any
 
+from bgplab.backends.embedded.controllers.claims import claimed, concerned
+from bgplab.backends.embedded.controllers.conditions import status_patch
 from bgplab.backends.embedded.controllers.events import Recorder
 from bgplab.backends.embedded.controllers.pods import (
-    controlled_by,
-    controller_of,
     is_active,
     is_ready,
     is_terminating,
@@ -27,6 +27,7 @@ from bgplab.lab.cluster import DAEMON_SET, NODE, POD, Cluster, Manifest
 
 COMPONENT = "daemonset-controller"
 HASH_LABEL = "controller-revision-hash"
+ZEROS = ("currentNumberScheduled", "desiredNumberScheduled", "numberMisscheduled", "numberReady")
 TOLERATED = ("not-ready", "unreachable", "disk-pressure", "memory-pressure", "pid-pressure", "unschedulable")
 
 
@@ -40,10 +41,8 @@ class DaemonSets:
         self._nodes.subscribe(self._node_changed)
 
     def _pod_changed(self, old: Manifest | None, new: Manifest | None) -> None:
-        pod = new or old or {}
-        owner = controller_of(pod)
-        if owner and owner["kind"] == DAEMON_SET.kind:
-            self._worker.enqueue((pod["metadata"]["namespace"], owner["name"]))
+        for key in concerned(DAEMON_SET, old, new, self._sets):
+            self._worker.enqueue(key)
 
     def _node_changed(self, old: Manifest | None, new: Manifest | None) -> None:
         for daemon_set in self._sets.list():
@@ -55,13 +54,15 @@ class DaemonSets:
             return
         digest = template_hash(daemon_set["spec"]["template"])
         by_node: dict[str, list[Manifest]] = {}
-        for pod in controlled_by(daemon_set, self._pods.list()):
-            by_node.setdefault(pinned_node(pod) or "", []).append(pod)
-        fitting = fitting_nodes(daemon_set, self._nodes.list())
+        for pod in claimed(self._cluster, DAEMON_SET, daemon_set, self._pods):
+            if node := pinned_node(pod):  # an adopted one may have none yet
+                by_node.setdefault(node, []).append(pod)
+        nodes = self._nodes.list()
+        fitting = fitting_nodes(daemon_set, nodes)
         for node in fitting:
             if node not in by_node:
                 by_node[node] = [self._create(daemon_set, node, digest)]
-        self._delete_surplus(daemon_set, by_node, fitting, digest)
+        self._delete_surplus(daemon_set, by_node, fitting, staying_nodes(daemon_set, nodes), digest)
         self._write_status(daemon_set, by_node, fitting, digest)
 
     def _create(self, daemon_set: Manifest, node: str, digest: str) -> Manifest:
@@ -71,20 +72,26 @@ class DaemonSets:
         return pod
 
     def _delete_surplus(
-        self, daemon_set: Manifest, by_node: dict[str, list[Manifest]], fitting: list[str], digest: str
+        self,
+        daemon_set: Manifest,
+        by_node: dict[str, list[Manifest]],
+        fitting: list[str],
+        staying: list[str],
+        digest: str,
     ) -> None:
-        """Pods on nodes that no longer fit, finished ones, and, a few at a time, those of an old template."""
+        """Pods on nodes where they may not stay, finished ones, a node's second; a few at a time, an old template's."""
         unready = [node for node in fitting if not any(is_ready(pod) and is_active(pod) for pod in by_node[node])]
         budget = max_unavailable(daemon_set, len(fitting)) - len(unready)
         on_delete = (daemon_set["spec"].get("updateStrategy") or {}).get("type") == "OnDelete"
         for node, pods in by_node.items():
+            oldest = min(filter(is_active, pods), key=_seniority, default=None)
             for pod in pods:
                 if is_terminating(pod):
                     continue
                 outdated = pod["metadata"]["labels"].get(HASH_LABEL) != digest and not on_delete
                 # An old pod that is not ready is missed by nobody (Kubernetes replaces those first, too).
                 due = outdated and (budget > 0 or node in unready)
-                if node in fitting and is_active(pod) and not due:
+                if node in staying and is_active(pod) and not due and pod is oldest:
                     continue
                 namespace, name = key_of(pod)
                 self._cluster.delete(POD, name, namespace)
@@ -94,20 +101,39 @@ class DaemonSets:
     def _write_status(
         self, daemon_set: Manifest, by_node: dict[str, list[Manifest]], fitting: list[str], digest: str
     ) -> None:
-        there = daemon_set.get("status") or {}
         wanted = status_of(daemon_set, by_node, fitting, digest)
-        if any(there.get(name, 0) != value for name, value in wanted.items()):
+        patch = status_patch(daemon_set.get("status") or {}, wanted, zeros=ZEROS)
+        if patch is not None:
             namespace, name = key_of(daemon_set)
-            answer = self._cluster.patch(DAEMON_SET, name, {"status": wanted}, namespace, subresource="status")
+            answer = self._cluster.patch(DAEMON_SET, name, {"status": patch}, namespace, subresource="status")
             self._sets.learn(answer)
+
+
+def _seniority(pod: Manifest) -> tuple[bool, str]:
+    """Least for the pod that stays when a node has several, as adopted ones may make it: bound, then oldest."""
+    return not pod["spec"].get("nodeName"), pod["metadata"].get("creationTimestamp", "")
 
 
 def fitting_nodes(daemon_set: Manifest, nodes: Iterable[Manifest]) -> list[str]:
     """Names of those that shall have a pod of this DaemonSet: by the affinity that the template itself asks for."""
+    return _without_obstacle(nodes, _asking(daemon_set))
+
+
+def staying_nodes(daemon_set: Manifest, nodes: Iterable[Manifest]) -> list[str]:
+    """Names of those where a pod that is there may stay: a NoSchedule taint turns away new ones only."""
+    asking = _asking(daemon_set)
+    tolerations = [*asking["spec"]["tolerations"], {"operator": "Exists", "effect": "NoSchedule"}]
+    return _without_obstacle(nodes, {**asking, "spec": {**asking["spec"], "tolerations": tolerations}})
+
+
+def _asking(daemon_set: Manifest) -> Manifest:
     pod = daemon_pod(daemon_set, "", "")
     affinity = daemon_set["spec"]["template"]["spec"].get("affinity") or {}
-    asking = {**pod, "spec": {**pod["spec"], "affinity": affinity}}
-    return [node["metadata"]["name"] for node in nodes if obstacle_on(node, asking) is None]
+    return {**pod, "spec": {**pod["spec"], "affinity": affinity}}
+
+
+def _without_obstacle(nodes: Iterable[Manifest], pod: Manifest) -> list[str]:
+    return [node["metadata"]["name"] for node in nodes if obstacle_on(node, pod) is None]
 
 
 def max_unavailable(daemon_set: Manifest, nodes: int) -> int:
@@ -147,7 +173,7 @@ def status_of(
         "observedGeneration": daemon_set["metadata"].get("generation", 1),
         "desiredNumberScheduled": len(fitting),
         "currentNumberScheduled": len(present),
-        "numberMisscheduled": len([node for node, pods in by_node.items() if node and node not in fitting and pods]),
+        "numberMisscheduled": len([node for node, pods in by_node.items() if node not in fitting and pods]),
         "numberReady": len(ready),
         "updatedNumberScheduled": len(updated),
         "numberAvailable": len(ready),

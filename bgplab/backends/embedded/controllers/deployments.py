@@ -1,6 +1,6 @@
 """Deployment → ReplicaSets: one per pod template, scaled step by step from the old ones to the new one.
 
-Not done: proportional scaling during a rollout, progress deadlines, hash collisions.
+Not done: proportional scaling during a rollout, progress deadlines.
 """
 
 from __future__ import annotations
@@ -10,9 +10,10 @@ import threading
 from collections.abc import Sequence
 from typing import Any
 
-from bgplab.backends.embedded.controllers.conditions import Condition, find, now, with_condition
+from bgplab.backends.embedded.controllers.claims import claimed, concerned, is_claimable
+from bgplab.backends.embedded.controllers.conditions import Condition, find, now, status_patch, with_condition
 from bgplab.backends.embedded.controllers.events import Recorder
-from bgplab.backends.embedded.controllers.pods import controlled_by, controller_of, controller_reference
+from bgplab.backends.embedded.controllers.pods import controller_reference
 from bgplab.backends.embedded.controllers.rollout import (
     Sizes,
     limits_of,
@@ -21,7 +22,7 @@ from bgplab.backends.embedded.controllers.rollout import (
     template_hash,
 )
 from bgplab.backends.embedded.controllers.runtime import Informers, Key, Worker, key_of
-from bgplab.lab.cluster import DEPLOYMENT, REPLICA_SET, Cluster, Manifest
+from bgplab.lab.cluster import DEPLOYMENT, REPLICA_SET, ApiError, Cluster, Manifest
 
 log = logging.getLogger(__name__)
 
@@ -39,29 +40,30 @@ class Deployments:
         self._sets.subscribe(self._set_changed)
 
     def _set_changed(self, old: Manifest | None, new: Manifest | None) -> None:
-        replica_set = new or old or {}
-        owner = controller_of(replica_set)
-        if owner and owner["kind"] == DEPLOYMENT.kind:
-            self._worker.enqueue((replica_set["metadata"]["namespace"], owner["name"]))
+        for key in concerned(DEPLOYMENT, old, new, self._deployments):
+            self._worker.enqueue(key)
 
     def _reconcile(self, key: Key) -> None:
         deployment = self._deployments.get(key[1], key[0])
         if deployment is None or "deletionTimestamp" in deployment["metadata"]:
             return
-        mine = controlled_by(deployment, self._sets.list())
-        name = f"{key[1]}-{template_hash(deployment['spec']['template'])}"
+        mine = claimed(self._cluster, DEPLOYMENT, deployment, self._sets)
+        name = set_name(deployment)
         new = next((one for one in mine if one["metadata"]["name"] == name), None)
         old = sorted((one for one in mine if one is not new), key=_revision)
         if new is None:
             if deployment["spec"].get("paused"):
                 return
             new = self._create_set(deployment, name, old)
+            if new is None:
+                return
         new, old = self._scale(deployment, new, old)
         self._mark_revision(deployment, new, old)
         self._write_status(deployment, new, old)
         self._forget_oldest(deployment, old)
 
-    def _create_set(self, deployment: Manifest, name: str, old: Sequence[Manifest]) -> Manifest:
+    def _create_set(self, deployment: Manifest, name: str, old: Sequence[Manifest]) -> Manifest | None:
+        """None when the name is taken by one that is not ours: the next look is at another name."""
         limits = limits_of(_strategy(deployment), _replicas(deployment))
         recreate = _strategy(deployment).get("type") == "Recreate"
         first = Sizes(name, 0, 0, 0)
@@ -72,11 +74,29 @@ class Deployments:
             else next_sizes(_replicas(deployment), first, sizes, limits)
         )
         revision = max((_revision(one) for one in old), default=0) + 1
-        made = self._cluster.create(replica_set_for(deployment, name, steps.get(name, 0), revision))
+        try:
+            made = self._cluster.create(replica_set_for(deployment, name, steps.get(name, 0), revision))
+        except ApiError as refusal:
+            there = self._cluster.get(REPLICA_SET, name, deployment["metadata"]["namespace"])
+            if refusal.reason != "AlreadyExists" or there is None:
+                raise
+            self._sets.learn(there)
+            if is_claimable(deployment, there):  # only not seen yet: the retry finds it
+                raise
+            self._count_collision(deployment)
+            return None
         self._sets.learn(made)
         if steps.get(name):
             self._tell_scaled(deployment, name, 0, steps[name])
         return made
+
+    def _count_collision(self, deployment: Manifest) -> None:
+        """It changes the name that is tried next."""
+        namespace, name = key_of(deployment)
+        status = {"collisionCount": _collisions(deployment) + 1}
+        answer = self._cluster.patch(DEPLOYMENT, name, {"status": status}, namespace, subresource="status")
+        self._deployments.learn(answer)
+        self._worker.enqueue((namespace, name))
 
     def _scale(self, deployment: Manifest, new: Manifest, old: Sequence[Manifest]) -> tuple[Manifest, list[Manifest]]:
         replicas, strategy = _replicas(deployment), _strategy(deployment)
@@ -118,12 +138,10 @@ class Deployments:
         (self._deployments if kind is DEPLOYMENT else self._sets).learn(answer)
 
     def _write_status(self, deployment: Manifest, new: Manifest, old: Sequence[Manifest]) -> None:
-        there = deployment.get("status") or {}
-        wanted = status_of(deployment, new, old)
-        changed = any(there.get(name, 0) != value for name, value in wanted.items())
-        if changed:
+        patch = status_patch(deployment.get("status") or {}, status_of(deployment, new, old), zeros=())
+        if patch is not None:
             namespace, name = key_of(deployment)
-            answer = self._cluster.patch(DEPLOYMENT, name, {"status": wanted}, namespace, subresource="status")
+            answer = self._cluster.patch(DEPLOYMENT, name, {"status": patch}, namespace, subresource="status")
             self._deployments.learn(answer)
 
     def _forget_oldest(self, deployment: Manifest, old: Sequence[Manifest]) -> None:
@@ -134,6 +152,17 @@ class Deployments:
         for replica_set in empty[: max(0, surplus)]:
             namespace, name = key_of(replica_set)
             self._cluster.delete(REPLICA_SET, name, namespace)
+
+
+def set_name(deployment: Manifest) -> str:
+    """The name its ReplicaSet of the present template has (or would have)."""
+    template, collisions = deployment["spec"]["template"], _collisions(deployment)
+    digest = template_hash({**template, "collisionCount": collisions} if collisions else template)
+    return f"{deployment['metadata']['name']}-{digest}"
+
+
+def _collisions(deployment: Manifest) -> int:
+    return int((deployment.get("status") or {}).get("collisionCount", 0))
 
 
 def replica_set_for(deployment: Manifest, name: str, replicas: int, revision: int) -> Manifest:
@@ -164,7 +193,7 @@ def replica_set_for(deployment: Manifest, name: str, replicas: int, revision: in
 
 
 def status_of(deployment: Manifest, new: Manifest, old: Sequence[Manifest]) -> dict[str, Any]:
-    """The whole status; None removes a field (a merge patch)."""
+    """What it says of the pods; fields of others (collisionCount) are not in it."""
     everything = [*old, new]
     replicas = _replicas(deployment)
     total, ready, available = (

@@ -1,6 +1,7 @@
 """A node that is not ready is tainted with node.kubernetes.io/not-ready, and freed when it is (node lifecycle).
 
-Only the effect NoSchedule is put, which keeps new pods away; evicting those that run (NoExecute) is not provided.
+Only the effect NoSchedule is put, which keeps new pods away. Those that run stay, where a real cluster would evict them
+after five minutes; a NoExecute taint that somebody sets does evict (`taint_evictions`).
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from bgplab.backends.embedded.controllers.conditions import find
@@ -45,11 +45,6 @@ def controller_of(manifest: Manifest) -> Mapping[str, Any] | None:
     """The owner reference of what controls an object."""
     owners = manifest["metadata"].get("ownerReferences") or []
     return next((owner for owner in owners if owner.get("controller")), None)
-
-
-def controlled_by(owner: Manifest, manifests: Iterable[Manifest]) -> list[Manifest]:
-    uid = owner["metadata"]["uid"]
-    return [manifest for manifest in manifests if (controller_of(manifest) or {}).get("uid") == uid]
 
 
 def controller_reference(owner: Manifest) -> dict[str, Any]:

@@ -1,7 +1,4 @@
-"""ReplicaSet → Pods: as many as wanted, the least useful ones go first.
-
-Not done: adopting orphans, releasing pods whose labels no longer match.
-"""
+"""ReplicaSet → Pods: as many as wanted, the least useful ones go first."""
 
 from __future__ import annotations
 
@@ -12,9 +9,10 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from bgplab.backends.embedded.controllers.claims import claimed, concerned
+from bgplab.backends.embedded.controllers.conditions import status_patch
 from bgplab.backends.embedded.controllers.events import Recorder
 from bgplab.backends.embedded.controllers.pods import (
-    controlled_by,
     controller_of,
     is_active,
     is_ready,
@@ -28,6 +26,7 @@ from bgplab.lab.cluster import POD, REPLICA_SET, Cluster, Manifest
 
 COMPONENT = "replicaset-controller"
 DELETION_COST = "controller.kubernetes.io/pod-deletion-cost"
+ZEROS = ("replicas",)
 PHASES = {"Pending": 0, "Unknown": 1, "Running": 2}
 
 
@@ -40,17 +39,15 @@ class ReplicaSets:
         self._pods.subscribe(self._pod_changed)
 
     def _pod_changed(self, old: Manifest | None, new: Manifest | None) -> None:
-        pod = new or old or {}
-        owner = controller_of(pod)
-        if owner and owner["kind"] == REPLICA_SET.kind:
-            self._worker.enqueue((pod["metadata"]["namespace"], owner["name"]))
+        for key in concerned(REPLICA_SET, old, new, self._sets):
+            self._worker.enqueue(key)
 
     def _reconcile(self, key: Key) -> float | None:
         replica_set = self._sets.get(key[1], key[0])
         if replica_set is None or "deletionTimestamp" in replica_set["metadata"]:
             return None
-        pods = self._pods.list()
-        mine = [pod for pod in controlled_by(replica_set, pods) if is_active(pod)]
+        pods = [pod for pod in self._pods.list() if is_active(pod)]
+        mine = claimed(self._cluster, REPLICA_SET, replica_set, self._pods, pods)
         missing = replica_set["spec"].get("replicas", 1) - len(mine)
         for _ in range(missing):
             mine.append(self._create(replica_set))
@@ -70,22 +67,22 @@ class ReplicaSets:
         self._recorder.normal(COMPONENT, replica_set, "SuccessfulDelete", f"Deleted pod: {name}")
 
     def _related(self, replica_set: Manifest, pods: Iterable[Manifest]) -> list[Manifest]:
-        """Active pods of this ReplicaSet and of its siblings (of the same Deployment)."""
+        """Those of (active) pods that are of this ReplicaSet or of its siblings (of the same Deployment)."""
         owner = controller_of(replica_set)
         siblings = [
             one for one in self._sets.list() if owner and (controller_of(one) or {}).get("uid") == owner["uid"]
         ] or [replica_set]
         uids = {one["metadata"]["uid"] for one in siblings}
-        return [pod for pod in pods if is_active(pod) and (controller_of(pod) or {}).get("uid") in uids]
+        return [pod for pod in pods if (controller_of(pod) or {}).get("uid") in uids]
 
     def _write_status(self, replica_set: Manifest, mine: list[Manifest]) -> float | None:
         moment = datetime.now(UTC)
         min_ready_seconds = replica_set["spec"].get("minReadySeconds", 0)
         wanted = status_of(replica_set, mine, moment)
-        there = replica_set.get("status") or {}
-        if any(there.get(name, 0) != value for name, value in wanted.items()):
+        patch = status_patch(replica_set.get("status") or {}, wanted, zeros=ZEROS)
+        if patch is not None:
             namespace, name = key_of(replica_set)
-            answer = self._cluster.patch(REPLICA_SET, name, {"status": wanted}, namespace, subresource="status")
+            answer = self._cluster.patch(REPLICA_SET, name, {"status": patch}, namespace, subresource="status")
             self._sets.learn(answer)
         waiting = wanted["readyReplicas"] > wanted["availableReplicas"]
         return float(min_ready_seconds) if waiting else None

@@ -1,7 +1,8 @@
 """Which node a pod goes to, and why not to the others: pure; texts as kube-scheduler's plugins write them.
 
-Looked at: Ready and unschedulable nodes, taints, node selector and required node affinity, required pod affinity and
-anti-affinity by any topology key. Not looked at: resources, host ports, volumes, topology spread, preferences.
+Looked at: Ready and unschedulable nodes, taints, node selector and required node affinity, requests of resources,
+required pod affinity and anti-affinity by any topology key. Not looked at: host ports, volumes, topology spread,
+preferences, priorities (nobody is preempted).
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any
 
 from bgplab.backends.embedded.controllers.conditions import find
 from bgplab.backends.embedded.controllers.pods import controller_of
+from bgplab.backends.embedded.controllers.requests import Amounts, requests_of, shortages
 from bgplab.backends.embedded.controllers.selectors import matches, tolerates
 from bgplab.lab.cluster import Manifest
 
@@ -27,10 +29,11 @@ Labels = Mapping[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Obstacle:
-    """Why a node does not do; removing other pods could help only when `preemptable`."""
+    """Why a node does not do, at times for more than one reason; removing other pods could help if `preemptable`."""
 
     text: str
     preemptable: bool = False
+    more: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,7 @@ class Neighbourhood:
 
 
 NOBODY_AROUND = Neighbourhood()
+NOTHING_ASKED: Amounts = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,16 +69,31 @@ def place(pod: Manifest, nodes: Sequence[Manifest], pods: Iterable[Manifest]) ->
         if other["spec"].get("nodeName") in on_nodes:
             on_nodes[other["spec"]["nodeName"]].append(other)
     around = neighbourhood_of(pod, [(node["metadata"].get("labels") or {}, on_nodes[_name(node)]) for node in nodes])
-    obstacles = {_name(node): obstacle_on(node, pod, around) for node in nodes}
+    asked = requests_of(pod)
+    obstacles = {_name(node): obstacle_on(node, pod, around, asked, on_nodes[_name(node)]) for node in nodes}
     free = [name for name, obstacle in obstacles.items() if obstacle is None]
     if not free:
         return Placement(None, unschedulable_message([obstacle for obstacle in obstacles.values() if obstacle]))
     return Placement(min(free, key=lambda name: (_siblings(pod, on_nodes[name]), len(on_nodes[name]), name)))
 
 
-def obstacle_on(node: Manifest, pod: Manifest, around: Neighbourhood = NOBODY_AROUND) -> Obstacle | None:
-    """The first thing that keeps a pod from a node, in the order of kube-scheduler's plugins."""
-    return _taint_obstacle(node, pod) or _affinity_obstacle(node, pod) or _pod_affinity_obstacle(node, around)
+def obstacle_on(
+    node: Manifest,
+    pod: Manifest,
+    around: Neighbourhood = NOBODY_AROUND,
+    asked: Amounts = NOTHING_ASKED,
+    others: Sequence[Manifest] = (),
+) -> Obstacle | None:
+    """The first thing that keeps a pod from a node, in the order of kube-scheduler's plugins.
+
+    asked: what the pod requests. others: the pods on the node.
+    """
+    return (
+        _taint_obstacle(node, pod)
+        or _affinity_obstacle(node, pod)
+        or _resource_obstacle(node, asked, others)
+        or _pod_affinity_obstacle(node, around)
+    )
 
 
 def neighbourhood_of(pod: Manifest, placed: Sequence[tuple[Labels, Sequence[Manifest]]]) -> Neighbourhood:
@@ -115,7 +134,7 @@ def unschedulable_message(obstacles: Sequence[Obstacle]) -> str:
         for obstacle in obstacles
     )
     head = f"0/{len(obstacles)} nodes are available: "
-    reasons = _counted(Counter(obstacle.text for obstacle in obstacles))
+    reasons = _counted(Counter(text for obstacle in obstacles for text in (obstacle.text, *obstacle.more)))
     return f"{head}{reasons}. preemption: {head}{_counted(preemption)}."
 
 
@@ -181,6 +200,11 @@ def _term_holds(term: Mapping[str, Any], node: Manifest) -> bool:
     return matches(labels, node["metadata"].get("labels") or {}) and matches(
         fields, {"metadata.name": node["metadata"]["name"]}
     )
+
+
+def _resource_obstacle(node: Manifest, asked: Amounts, others: Sequence[Manifest]) -> Obstacle | None:
+    short, hopeless = shortages(node, asked, others)
+    return Obstacle(short[0], not hopeless, tuple(short[1:])) if short else None
 
 
 def _pod_affinity_obstacle(node: Manifest, around: Neighbourhood) -> Obstacle | None:

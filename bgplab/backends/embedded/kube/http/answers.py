@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from starlette.responses import Response
@@ -41,9 +41,12 @@ def item_bytes(resource: Resource, item: Item) -> bytes:
     return encode(as_version(resource, item.value))
 
 
-def list_bytes(resource: Resource, items: Iterable[Item], revision: int) -> bytes:
-    head = (
-        f'{{"kind":"{resource.list_kind}","apiVersion":"{resource.api_version}",'
-        f'"metadata":{{"resourceVersion":"{revision}"}},"items":['
+def list_bytes(resource: Resource, items: Iterable[Item], metadata: Mapping[str, Any]) -> bytes:
+    head = f'{{"kind":"{resource.list_kind}","apiVersion":"{resource.api_version}","metadata":'
+    return (
+        head.encode()
+        + encode(metadata)
+        + b',"items":['
+        + b",".join(item_bytes(resource, item) for item in items)
+        + b"]}"
     )
-    return head.encode() + b",".join(item_bytes(resource, item) for item in items) + b"]}"

@@ -18,9 +18,10 @@ from bgplab.backends.embedded.kube.errors import ApiError, method_not_allowed, n
 from bgplab.backends.embedded.kube.http import discovery, openapi
 from bgplab.backends.embedded.kube.http.answers import json_bytes, json_value, refusal
 from bgplab.backends.embedded.kube.http.auth import is_allowed, refuse_impersonation
-from bgplab.backends.embedded.kube.http.negotiation import wants_aggregated
+from bgplab.backends.embedded.kube.http.negotiation import parsed_body, wants_aggregated
 from bgplab.backends.embedded.kube.http.paths import target_of
 from bgplab.backends.embedded.kube.http.reading import read
+from bgplab.backends.embedded.kube.http.reviews import is_review, reviewed
 from bgplab.backends.embedded.kube.http.writing import write
 from bgplab.backends.embedded.kube.machine import Machine
 from bgplab.backends.embedded.kube.runtime import PodRuntime
@@ -76,6 +77,9 @@ class Plain:
             if request.method != "GET":
                 raise method_not_allowed()
             return fixed
+        if request.method == "POST" and is_review(path):
+            body = parsed_body(request.headers.get("content-type", ""), await request.body())
+            return json_value(reviewed(path, body), 201)
         return await self._resource(request, path)
 
     async def _resource(self, request: Request, path: str) -> Response:

@@ -167,6 +167,18 @@ MESSAGES: Mapping[str, Mapping[int, Field]] = {
         gracePeriodSeconds=(1, number, "pointer"), preconditions=(2, message("Preconditions")),
         orphanDependents=(3, bool, "pointer"), propagationPolicy=(4, text), dryRun=(5, text, "repeated"),
     ),
+    "SelfSubjectAccessReview": _table(**META, spec=(2, message("SelfSubjectAccessReviewSpec")), status=(3, ignored)),
+    "SelfSubjectAccessReviewSpec": _table(
+        resourceAttributes=(1, message("ResourceAttributes")),
+        nonResourceAttributes=(2, message("NonResourceAttributes")),
+    ),
+    "ResourceAttributes": _table(
+        namespace=(1, text), verb=(2, text), group=(3, text), version=(4, text), resource=(5, text),
+        subresource=(6, text), name=(7, text),
+    ),
+    "NonResourceAttributes": _table(path=(1, text), verb=(2, text)),
+    "SelfSubjectRulesReview": _table(**META, spec=(2, message("SelfSubjectRulesReviewSpec")), status=(3, ignored)),
+    "SelfSubjectRulesReviewSpec": _table(namespace=(1, text)),
     "Preconditions": _table(uid=(1, text), resourceVersion=(2, text)),
 }  # fmt: skip
 

@@ -10,13 +10,13 @@ from bgplab.backends.embedded.kube.errors import (
     ApiError,
     Cause,
     bad_request,
-    expired,
     invalid,
     no_such_path,
     too_large_resource_version,
 )
 from bgplab.backends.embedded.kube.http.answers import item_bytes, json_bytes, json_value, list_bytes
 from bgplab.backends.embedded.kube.http.negotiation import wanted_form
+from bgplab.backends.embedded.kube.http.paging import list_options, number, page_of
 from bgplab.backends.embedded.kube.http.watching import WatchResponse, WatchStyle
 from bgplab.backends.embedded.kube.machine import Machine
 from bgplab.backends.embedded.kube.resources import as_version
@@ -55,13 +55,13 @@ def _object(machine: Machine, target: Target, query: Query, accept: str) -> Resp
 
 def _list(machine: Machine, target: Target, query: Query, accept: str) -> Response:
     _check_list_options(machine, query)
-    selects = selection(target, query)
-    items = [item for item in machine.store.select(target.resource.id, target.namespace) if selects(item.value)]
-    revision = machine.store.revision
+    options = list_options(query)
+    page = page_of(machine.store, target.resource.id, target.namespace, selection(target, query), options)
     warnings = (target.resource.deprecation,) if target.resource.deprecation else ()
     if wanted_form(accept).table:
-        return json_value(_table(machine, target, items, query, str(revision)), warnings=warnings)
-    return json_bytes(list_bytes(target.resource, items, revision), warnings=warnings)
+        table = _table(machine, target, page.items, query, str(page.revision))
+        return json_value({**table, "metadata": page.metadata}, warnings=warnings)
+    return json_bytes(list_bytes(target.resource, page.items, page.metadata), warnings=warnings)
 
 
 def _table(machine: Machine, target: Target, items: list[Item], query: Query, revision: str) -> dict[str, object]:
@@ -77,16 +77,12 @@ def selection(target: Target, query: Query) -> Selects:
 
 
 def _check_list_options(machine: Machine, query: Query) -> None:
-    """`limit` is not honoured (the API allows a server to return everything), so no `continue` token was ever given."""
     _refuse_initial_events(query)
-    if query.get("continue"):
-        raise expired("The provided continue parameter is not one of this server's, which returns lists whole.")
+    number(query, "timeoutSeconds")
     asked = _revision(query)
     current = machine.store.revision
     if asked and asked > current:
         raise too_large_resource_version(asked, current)
-    if query.get("resourceVersionMatch") == "Exact" and asked != current:
-        raise expired(f"The resourceVersion for the provided list is too old: {asked}, current: {current}")
 
 
 def _refuse_initial_events(query: Query) -> None:
@@ -97,24 +93,27 @@ def _refuse_initial_events(query: Query) -> None:
         raise invalid("ListOptions", "meta.k8s.io", "", [cause])
 
 
+def _refuse_watch_options(query: Query) -> None:
+    number(query, "limit")  # without effect here, but a number
+    if query.get("resourceVersionMatch"):
+        why = "Forbidden: resourceVersionMatch is forbidden for watch"
+        raise invalid("ListOptions", "meta.k8s.io", "", [Cause("resourceVersionMatch", why, "FieldValueForbidden")])
+
+
 def _revision(query: Query) -> int:
     text = query.get("resourceVersion") or "0"
-    if not text.isdigit():
+    if not (text.isascii() and text.isdecimal()):
         raise bad_request(f'Invalid value: "{text}": strconv.ParseUint: parsing "{text}": invalid syntax')
     return int(text)
 
 
 def _watch_seconds(query: Query) -> float:
-    text = query.get("timeoutSeconds") or "0"
-    try:
-        asked = int(text)
-    except ValueError:
-        raise bad_request(f'Invalid value: "{text}": strconv.ParseInt: parsing "{text}": invalid syntax') from None
-    return min(asked, LONGEST_WATCH_SECONDS) if asked > 0 else LONGEST_WATCH_SECONDS
+    return min(number(query, "timeoutSeconds") or LONGEST_WATCH_SECONDS, LONGEST_WATCH_SECONDS)
 
 
 def _watch(machine: Machine, target: Target, query: Query, accept: str) -> Response:
     _refuse_initial_events(query)
+    _refuse_watch_options(query)
     selects = selection(target, query)
     style = WatchStyle(
         resource=target.resource,

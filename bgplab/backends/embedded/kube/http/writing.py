@@ -29,6 +29,7 @@ from bgplab.backends.embedded.kube.verbs.request import DeleteOptions, FieldVali
 from bgplab.backends.embedded.kube.verbs.scale import scale_of
 from bgplab.backends.embedded.kube.verbs.update import update
 
+LARGEST_BODY = 3 * 1024 * 1024
 RETURNED_WHEN_DELETED = frozenset({"pods", "services", "serviceaccounts"})
 
 
@@ -37,6 +38,8 @@ async def write(machine: Machine, target: Target, request: Request) -> Response:
     query, headers = request.query_params, request.headers
     wanted = wanted_form(headers.get("accept", ""))
     body = await request.body()
+    if len(body) > LARGEST_BODY:
+        raise ApiError(413, "RequestEntityTooLarge", f"Request entity too large: limit is {LARGEST_BODY}")
     media_type = headers.get("content-type", "")
     if request.method == "DELETE":
         return _delete(machine, target, query, parsed_body(media_type, body) if body else {})
@@ -180,6 +183,8 @@ def delete_options(query: Mapping[str, str], body: Any) -> DeleteOptions:
         )
     conditions = body.get("preconditions") or {}
     dry_run = body.get("dryRun") or ([query["dryRun"]] if query.get("dryRun") else [])
+    if not isinstance(conditions, dict) or not isinstance(dry_run, list):
+        raise bad_request("the object provided is not DeleteOptions: preconditions is an object and dryRun a list")
     try:
         grace_seconds = None if grace is None else int(grace)
     except (TypeError, ValueError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from fractions import Fraction
 from typing import Any
 
 from bgplab.backends.embedded.kube.errors import Cause
@@ -11,6 +12,7 @@ from bgplab.backends.embedded.kube.kinds.behaviour import Behaviour
 from bgplab.backends.embedded.kube.machine import Machine
 from bgplab.backends.embedded.kube.schema.formats import DNS_LABEL
 from bgplab.backends.embedded.kube.store.item import Value
+from bgplab.backends.embedded.quantities import amount
 
 NOT_READY_TOLERATION_SECONDS = 300
 CHANGEABLE = ("activeDeadlineSeconds", "terminationGracePeriodSeconds", "tolerations", "schedulingGates")
@@ -100,6 +102,29 @@ def _container_causes(container: Value, path: str, names: set[str]) -> Iterator[
     names.add(name)
     if not container.get("image"):
         yield Cause(f"{path}.image", "Required value", "FieldValueRequired")
+    yield from _resource_causes(container.get("resources", {}), f"{path}.resources")
+
+
+def _resource_causes(resources: Value, path: str) -> Iterator[Cause]:
+    limits = resources.get("limits", {})
+    for kind in ("limits", "requests"):
+        for name, quantity in resources.get(kind, {}).items():
+            asked = _amount(quantity)
+            shown = json.dumps(str(quantity))
+            if asked is not None and asked < 0:
+                yield Cause(f"{path}.{kind}[{name}]", f"Invalid value: {shown}: must be greater than or equal to 0")
+            limit = _amount(limits[name]) if kind == "requests" and name in limits else None
+            if asked is not None and limit is not None and asked > limit:
+                why = f"must be less than or equal to {name} limit of {limits[name]}"
+                yield Cause(f"{path}.requests", f"Invalid value: {shown}: {why}")
+
+
+def _amount(quantity: Any) -> Fraction | None:
+    """None for what is no quantity: its type is complained of elsewhere."""
+    try:
+        return amount(str(quantity))
+    except ValueError:
+        return None
 
 
 def not_a_label(name: str) -> str:
@@ -112,7 +137,7 @@ def not_a_label(name: str) -> str:
 
 def _validate(new: Value, old: Value | None) -> Iterator[Cause]:
     yield from template_causes(new.get("spec", {}), "spec")
-    if old is not None and _fixed_part(new["spec"]) != _fixed_part(old["spec"]):
+    if old is not None and _fixed_part(new.get("spec", {})) != _fixed_part(old["spec"]):
         yield Cause(
             "spec",
             "Forbidden: pod updates may not change fields other than `spec.containers[*].image`,"

@@ -30,7 +30,7 @@ def _complete(service: Value) -> None:
     if spec.get("sessionAffinity") == "ClientIP":
         client = spec.setdefault("sessionAffinityConfig", {}).setdefault("clientIP", {})
         client.setdefault("timeoutSeconds", CLIENT_IP_TIMEOUT_SECONDS)
-    spec.setdefault("ipFamilies", ["IPv4"])
+    spec["ipFamilies"] = spec.get("ipFamilies") or ["IPv4"]
     spec.setdefault("ipFamilyPolicy", "SingleStack")
     service.setdefault("status", {}).setdefault("loadBalancer", {})
 
@@ -41,9 +41,12 @@ def _validate(new: Value, old: Value | None) -> Iterator[Cause]:
     if "externalTrafficPolicy" in spec and spec.get("type") not in WITH_NODE_PORTS and not spec.get("externalIPs"):
         why = "may only be set for externally-accessible services"
         yield Cause("spec.externalTrafficPolicy", f"Invalid value: {json.dumps(spec['externalTrafficPolicy'])}: {why}")
-    if spec.get("ipFamilies", ["IPv4"]) != ["IPv4"]:
-        why = "not configured on this cluster"
-        yield Cause("spec.ipFamilies[0]", f"Invalid value: {json.dumps(spec['ipFamilies'][0])}: {why}")
+    for index, family in enumerate(spec.get("ipFamilies") or ()):
+        if family != "IPv4":
+            why = "not configured on this cluster"
+            yield Cause(f"spec.ipFamilies[{index}]", f"Invalid value: {json.dumps(family)}: {why}")
+        elif index:
+            yield Cause(f"spec.ipFamilies[{index}]", 'Duplicate value: "IPv4"', "FieldValueDuplicate")
     if spec.get("ipFamilyPolicy") == "RequireDualStack":
         why = "this cluster is not configured for dual-stack services"
         yield Cause("spec.ipFamilyPolicy", f'Invalid value: "RequireDualStack": {why}')
@@ -76,7 +79,7 @@ def _keeps_address(service: Value) -> bool:
 
 def complete_update(new: Value, old: Value) -> None:
     """Fill from the present service what a client may leave out, and drop what the new type has no use for."""
-    spec, before = new.get("spec", {}), old["spec"]
+    spec, before = new.setdefault("spec", {}), old["spec"]
     if _keeps_address(new) and _keeps_address(old):
         spec.setdefault("clusterIP", before.get("clusterIP"))
         spec.setdefault("clusterIPs", before.get("clusterIPs"))

@@ -16,6 +16,8 @@ def json_patched(document: Any, operations: Any) -> Any:
     """Apply every operation or none. Raises 400 for what is no patch, 422 for one that does not fit."""
     if not isinstance(operations, list):
         raise bad_request("error decoding patch: json: cannot unmarshal object into Go value of type jsonpatch.Patch")
+    if not all(isinstance(operation, dict) for operation in operations):
+        raise bad_request("error decoding patch: json: cannot unmarshal into Go value of type jsonpatch.Operation")
     for operation in operations:
         document = _apply(document, operation)
     return document
@@ -42,8 +44,8 @@ def _apply(document: Any, operation: dict[str, Any]) -> Any:
     return _add(document, path, value) if kind == "add" else _replace(document, path, value)
 
 
-def _pointer(text: str) -> list[str]:
-    if text and not text.startswith("/"):
+def _pointer(text: Any) -> list[str]:
+    if not isinstance(text, str) or (text and not text.startswith("/")):
         raise bad_request(f"error decoding patch: {text!r} is no JSON pointer")
     return [part.replace("~1", "/").replace("~0", "~") for part in text.split("/")[1:]]
 
@@ -57,7 +59,7 @@ def _get(document: Any, path: Sequence[str]) -> Any:
 def _child(container: Any, part: str, path: Sequence[str]) -> Any:
     if isinstance(container, dict) and part in container:
         return container[part]
-    if isinstance(container, list) and part.isdigit() and int(part) < len(container):
+    if isinstance(container, list) and _is_index(part) and int(part) < len(container):
         return container[int(part)]
     raise unprocessable(f"the path /{'/'.join(path)} does not exist: missing value")
 
@@ -80,6 +82,10 @@ def _copied(container: Any) -> Any:
     return container.copy() if isinstance(container, dict | list) else container
 
 
+def _is_index(part: str) -> bool:
+    return part.isascii() and part.isdigit()
+
+
 def _index(container: Any, part: str) -> Any:
     return int(part) if isinstance(container, list) else part
 
@@ -88,7 +94,7 @@ def _add(document: Any, path: Sequence[str], value: Any) -> Any:
     def add(parent: Any, last: str) -> None:
         if isinstance(parent, dict):
             parent[last] = value
-        elif isinstance(parent, list) and (last == "-" or (last.isdigit() and int(last) <= len(parent))):
+        elif isinstance(parent, list) and (last == "-" or (_is_index(last) and int(last) <= len(parent))):
             parent.insert(len(parent) if last == "-" else int(last), value)
         else:
             raise unprocessable(f"add operation does not apply: doc is missing path: /{'/'.join(path)}")

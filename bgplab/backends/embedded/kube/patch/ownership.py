@@ -72,8 +72,7 @@ def _entry(claim: Claim) -> Value:
 
 def updated_by(resource: Resource, manager: str, now: str, subresource: str = "") -> Ownership:
     """Ownership after a create, update or patch: the fields that changed are the writer's, nobody else's."""
-    kept_as = "" if subresource == "scale" else resource.api_version
-    writer = Writer(manager, "Update", kept_as or "autoscaling/v1", subresource)
+    writer = Writer(manager, "Update", resource.api_version, subresource)
 
     def owned(old: Value | None, new: Value) -> list[Value]:
         if old is None:
@@ -87,10 +86,18 @@ def updated_by(resource: Resource, manager: str, now: str, subresource: str = ""
 
 
 def _held(old: Value | None, new: Value) -> list[Value]:
-    """A client may rewrite managedFields itself: kubectl does when it moves from client-side to server-side apply."""
+    """A client may rewrite managedFields itself: kubectl does when it moves from client-side to server-side apply.
+
+    What cannot be read is passed over, as by the real server, and the live object's stay.
+    """
     given = new["metadata"].get("managedFields")
     held = (old or {}).get("metadata", {}).get("managedFields")
-    return entries_of(claims_of(new)) if given is not None and given != held else held or []
+    readable = given is not None and all(_is_tree(entry.get("fieldsV1", {})) for entry in given)
+    return entries_of(claims_of(new)) if readable and given != held else held or []
+
+
+def _is_tree(value: Any) -> bool:
+    return isinstance(value, dict) and all(map(_is_tree, value.values()))
 
 
 def _reassigned(entries: Iterable[Value], writer: Writer, changed: set[Path], gone: set[Path], now: str) -> list[Value]:

@@ -73,6 +73,17 @@ class Store:
         newer = itertools.takewhile(lambda event: event.revision > revision, reversed(self._history))
         return [event for event in newer if event.key.resource == resource][::-1]
 
+    def at(self, resource: str, revision: int) -> list[Item]:
+        """All of a resource as it was at a revision, sorted as by `select`. Raises 410 as `since` does."""
+        items = dict(self._items.get(resource, {}))
+        for event in reversed(self.since(resource, revision)):
+            at = (event.key.namespace, event.key.name)
+            if event.previous is None:
+                items.pop(at, None)
+            else:
+                items[at] = event.previous
+        return [items[at] for at in sorted(items)]
+
     def listen(self, resource: str, listener: Listener) -> Callable[[], None]:
         """Call `listener` with every event from now on, at once and in order; returns how to stop it."""
         listeners = self._listeners.setdefault(resource, [])

@@ -23,13 +23,18 @@ def apply(machine: Machine, target: Target, body: Any, options: WriteOptions) ->
     if not options.manager:
         cause = Cause("fieldManager", "Required value: is required for apply patch", "FieldValueRequired")
         raise invalid("PatchOptions", "meta.k8s.io", "", [cause])
+    if isinstance(body, dict) and not (body.get("apiVersion") and body.get("kind")):
+        missing = "apiVersion" if body.get("kind") else "Kind"
+        raise bad_request(f"Object '{missing}' is missing in the applied configuration")
     value, warnings = decoded(target.resource, body, options.validation)
     if value["metadata"].get("managedFields"):
         raise bad_request("metadata.managedFields must be nil")
+    item = machine.store.get(target.key)
+    if item is not None:
+        value["metadata"].setdefault("name", target.name)  # what is merged has one: the live object's
     check_place(target, value)
     applied = _only(target, value)
     writer = Writer(options.manager, "Apply", target.resource.api_version, target.subresource)
-    item = machine.store.get(target.key)
     if item is None and not target.subresource:
         return _created(machine, target, applied, writer, options, warnings)
     live = as_version(target.resource, machine.item(target).value)

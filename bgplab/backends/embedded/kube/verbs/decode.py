@@ -34,8 +34,8 @@ def decoded(
         raise refusal(f"strict decoding error: {', '.join(complaints)}")
     if not isinstance(value.setdefault("metadata", {}), dict):
         raise _cannot_handle(resource, "json: cannot unmarshal metadata into Go value of type v1.ObjectMeta")
+    _check_types(resource, {"metadata": value["metadata"]} if resource.custom else value)
     if not resource.custom:
-        _check_types(resource, value)
         _zero_status(resource.shape, value)
     warnings = tuple(complaints) if validation is FieldValidation.WARN else ()
     return value, warnings + ((resource.deprecation,) if resource.deprecation else ())
@@ -64,7 +64,7 @@ def _cannot_handle(resource: Resource, why: str) -> ApiError:
 
 
 def _check_types(resource: Resource, value: Value) -> None:
-    """Built-ins are decoded into Go structs by the real server: a wrong type is a bad request, not an invalid field."""
+    """What the real server decodes into Go structs (built-ins, everybody's metadata): a wrong type is a bad request."""
     cause = first_mistyped(resource.shape, value)
     if cause is not None:
         said = cause.message.rsplit("must be of type ", 1)[-1]

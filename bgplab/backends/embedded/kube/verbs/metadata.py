@@ -39,7 +39,11 @@ def check_place(target: Target, value: Value) -> None:
             )
     else:
         metadata.pop("namespace", None)
-    if target.name and metadata.setdefault("name", target.name) != target.name:
+    if target.name and not metadata.get("name"):
+        raise bad_request(
+            f"the name of the object ({target.name} based on URL) was undeterminable: name must be provided"
+        )
+    if target.name and metadata["name"] != target.name:
         raise bad_request(
             f"the name of the object ({metadata['name']}) does not match the name on the URL ({target.name})"
         )
@@ -90,12 +94,21 @@ def metadata_causes(target: Target, value: Value, old: Value | None) -> Iterator
         yield Cause(
             "metadata.annotations", f"Too long: may not be more than {ANNOTATION_BYTES} bytes", "FieldValueTooLong"
         )
+    yield from _owner_causes(metadata.get("ownerReferences") or [])
     if old is not None and "deletionTimestamp" in old["metadata"]:
         added = set(metadata.get("finalizers") or ()) - set(old["metadata"].get("finalizers") or ())
         if added:
             why = "no new finalizers can be added if the object is being deleted"
             message = f"Forbidden: {why}, found new finalizers {sorted(added)}"
             yield Cause("metadata.finalizers", message, "FieldValueForbidden")
+
+
+def _owner_causes(owners: list[Value]) -> Iterator[Cause]:
+    controllers = [f"{owner.get('kind')}/{owner.get('name')}" for owner in owners if owner.get("controller")]
+    if len(controllers) > 1:
+        why = "Only one reference can have Controller set to true. Found"
+        message = f'{why} "true" in references for {controllers[0]} and {controllers[1]}'
+        yield Cause("metadata.ownerReferences", f"Invalid value: {json.dumps(owners)}: {message}")
 
 
 def _name_causes(target: Target, name: str) -> Iterator[Cause]:

@@ -15,8 +15,9 @@ SUCCESS: Value = {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status"
 
 def bind(machine: Machine, target: Target, body: Any, options: WriteOptions) -> Value:
     """Give a pod its node, once. Raises 400, 404, 409 (it has one, or is going)."""
-    node = body.get("target", {}).get("name") if isinstance(body, dict) else None
-    if not node:
+    target_node = body.get("target") if isinstance(body, dict) else None
+    node = target_node.get("name") if isinstance(target_node, dict) else None
+    if not node or not isinstance(node, str):
         raise bad_request("Binding: target.name is required")
     pod = machine.item(target).value
     if assigned := pod["spec"].get("nodeName"):
@@ -40,6 +41,8 @@ def evict(machine: Machine, target: Target, body: Any) -> Value:
     if not isinstance(body, dict) or body.get("kind") != "Eviction":
         raise bad_request("the object provided is not an Eviction")
     given = body.get("deleteOptions") or {}
+    if not isinstance(given, dict):
+        raise bad_request("the object provided is not an Eviction: deleteOptions must be an object")
     if not given.get("dryRun"):
         delete(machine, target, DeleteOptions(grace_seconds=given.get("gracePeriodSeconds")))
     return dict(SUCCESS)

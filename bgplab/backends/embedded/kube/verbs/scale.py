@@ -56,14 +56,17 @@ def scaled(target: Target, value: Value, scale: Any) -> Value:
     """The object with the replicas a Scale asks for; its resourceVersion is the condition. Raises 400, 422."""
     if not isinstance(scale, dict) or scale.get("kind") not in (None, "Scale"):
         raise bad_request("the object provided is not a Scale")
-    replicas = scale.get("spec", {}).get("replicas", 0)
+    spec, given = scale.get("spec") or {}, scale.get("metadata") or {}
+    if not isinstance(spec, dict) or not isinstance(given, dict):
+        raise bad_request('Scale in version "v1" cannot be handled as a Scale: spec and metadata must be objects')
+    replicas = spec.get("replicas", 0)
     if not isinstance(replicas, int) or isinstance(replicas, bool):
         raise bad_request('Scale in version "v1" cannot be handled as a Scale: spec.replicas must be an integer')
     if replicas < 0:
         why = f"Invalid value: {replicas}: must be greater than or equal to 0"
         raise invalid("Scale", "autoscaling", target.name, [Cause("spec.replicas", why)])
     metadata = dict(value["metadata"])
-    metadata["resourceVersion"] = scale.get("metadata", {}).get("resourceVersion") or metadata["resourceVersion"]
+    metadata["resourceVersion"] = given.get("resourceVersion") or metadata["resourceVersion"]
     return _with(value, _names(target.resource.scale_paths["spec"]), replicas) | {"metadata": metadata}
 
 
