@@ -51,7 +51,7 @@ def others_answer_when_own_pods_are_gone(seen: FailedOver, expected: MeshExpecte
         "The first cluster's application gets its pods back while its client asks on: they answer again, they alone,"
         " and no request fails once it has settled.",
         "A preferred backend that is ready is used at once; new connections leave the other clusters.",
-        ("kubectl --context {context} scale deployment {app} --replicas 2  # in the first cluster", ASK),
+        ("kubectl --context {context} scale deployment {app} --replicas {replicas}  # in the first cluster", ASK),
     ),
 )
 def own_pods_answer_again(seen: Restored, expected: MeshExpected) -> Finding:

@@ -15,6 +15,7 @@ from bgplab.observe.mesh_agents import Backend, MeshBackends
 from bgplab.observe.mesh_load import MeshLoads
 from bgplab.observe.mesh_nodes import MeshNodes
 from bgplab.observe.mesh_services import MeshPods, MeshServices
+from bgplab.observe.pods import states_of
 from bgplab.results.record import LoadTestResult
 from bgplab.spec.model import ClusterSpec
 from bgplab.traffic import model
@@ -87,8 +88,13 @@ def the_service_is_global(
 
 def _pods_of(cluster: ClusterSpec, pods: MeshPods, expected: MeshExpected) -> list[str]:
     app, due = cluster.app, expected.replicas(cluster.name)
-    running = [pod for pod in pods.by_cluster[cluster.name].of_app(app.name) if pod.phase == "Running" and pod.ready]
-    problems = [] if len(running) == due else [f"{cluster.name}: {len(running)} of {due} pods of {app.name} are ready"]
+    there = pods.by_cluster[cluster.name].of_app(app.name)
+    running = [pod for pod in there if pod.phase == "Running" and pod.ready]
+    problems = []
+    if len(running) != due:
+        others = states_of(pod for pod in there if pod not in running)
+        why = f" ({'; '.join(others)})" if others else ""
+        problems.append(f"{cluster.name}: {len(running)} of {due} pods of {app.name} are ready{why}")
     crowded = [node for node, count in Counter(pod.node for pod in running).items() if count > 1]
     problems += [f"{cluster.name}: more than one pod on {listed(crowded)}"] if crowded else []
     for pod in running:
@@ -137,7 +143,8 @@ def clients_run(pods: MeshPods, expected: MeshExpected) -> Finding:
         client, due = pods.by_cluster[cluster.name].named(cluster.app.client), expected.client_node(cluster.name)
         if not client or client.phase != "Running" or not client.ready or client.node != due:
             where = f"{client.phase} on {client.node}" if client else "missing"
-            problems.append(f"{cluster.name}: {cluster.app.client} is {where}, expected Running on {due}")
+            why = f" ({client.waits_for})" if client and client.waits_for else ""
+            problems.append(f"{cluster.name}: {cluster.app.client} is {where}, expected Running on {due}{why}")
     return judged(problems, f"{len(expected.clusters)} client pods run", clients=len(expected.clusters))
 
 

@@ -12,7 +12,7 @@ from bgplab.checks.finding import Finding, fails, inconclusive, skipped
 from bgplab.checks.registry import Explanation, check
 from bgplab.observe.endpoint_slices import Endpoint, Endpoints
 from bgplab.observe.http import PodRequests, Request
-from bgplab.observe.pods import Pods
+from bgplab.observe.pods import Pods, states_of
 from bgplab.observe.services import AppService
 
 MANY = 60  # the guide's row asks for at least so many requests through the Service
@@ -39,10 +39,8 @@ def app_runs_spread_over_nodes(pods: Pods, service: AppService, endpoints: Endpo
     running = [pod for pod in pods.of_app(app.name) if pod.phase == "Running" and pod.ready]
     problems = []
     if len(running) != app.replicas:
-        others = [f"{pod.name} {pod.phase}" for pod in pods.of_app(app.name) if pod not in running]
-        problems.append(
-            f"{len(running)} of {app.replicas} pods run" + (f" ({listed(others)} do not)" if others else "")
-        )
+        others = states_of(pod for pod in pods.of_app(app.name) if pod not in running)
+        problems.append(f"{len(running)} of {app.replicas} pods run" + (f" ({'; '.join(others)})" if others else ""))
     crowded = [node for node, count in Counter(pod.node for pod in running).items() if count > 1]
     problems += [f"more than one pod on {listed(crowded)}"] if crowded else []
     for pod in running:
@@ -52,7 +50,8 @@ def app_runs_spread_over_nodes(pods: Pods, service: AppService, endpoints: Endpo
     client = pods.named(app.client)
     if not client or client.phase != "Running" or client.node != expected.client_node:
         where = f"{client.phase} on {client.node}" if client else "missing"
-        problems.append(f"{app.client} is {where}, expected Running on {expected.client_node}")
+        why = f" ({client.waits_for})" if client and client.waits_for else ""
+        problems.append(f"{app.client} is {where}, expected Running on {expected.client_node}{why}")
     cluster_ip = service.service.cluster_ip if service.service else None
     if not cluster_ip or cluster_ip not in expected.cluster.service_cidr:
         problems.append(f"Service {app.name} has no cluster IP in {expected.cluster.service_cidr}: {service.service}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pwd
 import shutil
 import sys
 import tempfile
@@ -18,7 +19,8 @@ from bgplab.cli.output import print_json
 if TYPE_CHECKING:
     from bgplab.lab.model import Access
 
-PASSING = {"ignore_unknown_options": True, "allow_interspersed_args": False}
+#: What follows HOST is the command's own, options and all.
+PASSING = {"allow_interspersed_args": False}
 
 
 def the_lab(name: str | None) -> str:
@@ -36,6 +38,19 @@ def without_dashes(argv: tuple[str, ...]) -> list[str]:
     return list(argv[1:] if argv[:1] == ("--",) else argv)
 
 
+def refuse_options_after_host(argv: tuple[str, ...], theirs: tuple[str, ...] = ()) -> None:
+    """Raises a usage error for `exec router --name X -- ps`, which would be handed to the host's shell.
+
+    theirs: options that are not ours alone, and may stand there.
+    """
+    context = click.get_current_context()
+    ours = {name for param in context.command.params for name in (*param.opts, *param.secondary_opts)} - set(theirs)
+    first = argv[0].partition("=")[0] if argv else ""
+    if first in ours and first.startswith("-"):
+        order = f"{context.command_path} {first} … HOST -- COMMAND"
+        raise click.UsageError(f"{first} stands after HOST, where the host's command begins; write: {order}")
+
+
 @click.command("exec", context_settings=PASSING)
 @name_option
 @click.option("--timeout", default=60.0, show_default=True, help="Seconds after which the command is given up.")
@@ -49,6 +64,7 @@ def exec_command(
     """Run a command on a lab's host, or in a pod of a cluster; its exit status becomes this one's."""
     from bgplab.lab.opening import open_lab
 
+    refuse_options_after_host(argv)
     if cluster:
         access = access_of(the_lab(name))
         context_of(access, cluster)
@@ -77,12 +93,24 @@ def exec_command(
 @click.argument("argv", nargs=-1, type=click.UNPROCESSED)
 def ssh(name: str | None, host: str, argv: tuple[str, ...]) -> None:
     """Open a shell on a lab's host with OpenSSH, or run a command there."""
+    from bgplab.errors import MachineError
+
+    refuse_options_after_host(argv, theirs=("-n",))  # ssh has a -n, too, and takes options after the host
     access = access_of(the_lab(name), host)
     if not shutil.which("ssh"):
-        from bgplab.errors import MachineError
-
         raise MachineError("the ssh program is missing", "apt-get install openssh-client (or use `bgp-lab exec`)")
+    if not _has_a_name(os.getuid()):
+        what = f"OpenSSH runs for users with a name only, and /etc/passwd has none for uid {os.getuid()}"
+        raise MachineError(what, "add an entry to /etc/passwd (or use `bgp-lab exec`)")
     os.execvp("ssh", ["ssh", "-F", str(access.ssh_config), host, *without_dashes(argv)])
+
+
+def _has_a_name(uid: int) -> bool:
+    try:
+        pwd.getpwuid(uid)
+    except KeyError:
+        return False
+    return True
 
 
 @click.command()

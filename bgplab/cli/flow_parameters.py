@@ -34,9 +34,12 @@ def _known(choice: FlowChoice, events: Sequence[str]) -> Sequence[str]:
 
     made = {name: id for name, id in EVENT_STEPS.items() if id in choice.part.steps}
     if not made:
-        raise InputError("--event", "this flow makes no events", "", "run flow failover: bgp-lab run failover")
+        raise InputError(
+            "--event", "this flow makes no events", "only failover does", "run flow failover: bgp-lab run failover"
+        )
     if unknown := [event for event in events if event not in made]:
-        raise InputError("--event", f"{', '.join(unknown)} is no event", "", f"name one of {', '.join(made)}")
+        why = "each event has a step of its own, and its check knows what must come of it"
+        raise InputError("--event", f"{', '.join(unknown)} is no event", why, f"name one of {', '.join(made)}")
     return events
 
 
@@ -44,7 +47,8 @@ def _read(text: str) -> tuple[str, Any]:
     """`rate=50` → ("rate", 50); what is no JSON is text."""
     name, equals, value = text.partition("=")
     if not name or not equals:
-        raise InputError("--parameter", f"{text!r} is not NAME=VALUE", "", "write for example rate=50")
+        why = "a parameter has a name, and its value is JSON or text"
+        raise InputError("--parameter", f"{text!r} is not NAME=VALUE", why, "write for example rate=50")
     try:
         return name, json.loads(value)
     except ValueError:

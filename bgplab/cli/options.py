@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -123,7 +123,19 @@ def backend_options(options: dict[str, Any]) -> dict[str, Any]:
         return {"grace_seconds": options["grace"]} if options.get("grace") is not None else {}
     if not {"ssh_config", "kubeconfig"} <= inventory.keys():
         raise click.UsageError("--backend inventory needs --ssh-config and --kubeconfig")
-    return {
-        name: str(Path(value).expanduser().absolute()) if name in ("ssh_config", "kubeconfig") else value
-        for name, value in inventory.items()
-    }
+    files = {name: Path(inventory[name]).expanduser().absolute() for name in ("ssh_config", "kubeconfig")}
+    _refuse_missing(files)
+    return inventory | {name: str(path) for name, path in files.items()}
+
+
+def _refuse_missing(files: Mapping[str, Path]) -> None:
+    """Said here, too, and not only by the backend: before a flow it would be said once Prefect's server runs."""
+    from bgplab.errors import InputError, Problem
+
+    why, do = "the inventory backend makes nothing itself", "name an existing file"
+    missing = {name: path for name, path in files.items() if not path.is_file()}
+    if missing:
+        told = [
+            Problem(f"--{name.replace('_', '-')}", f"{path} is not there", why, do) for name, path in missing.items()
+        ]
+        raise InputError(problems=told)

@@ -69,6 +69,9 @@ def run(flow: str, lab: str, overrides: tuple[str, ...], nodes: int | None, **op
     choice.part.refuse_unfit(spec)
     _refuse_unknown_step(options["until"], choice)
     own = own_parameters(flow, spec, options["events"], options["more"])
+    from bgplab.lab.directory import check_name
+
+    name, told = check_name(options["name"] or spec.name), backend_options(options)
     if options["dry_run"]:
         return _dry_run(spec, options["until"], options["as_json"], choice)
     say = progress()
@@ -76,7 +79,6 @@ def run(flow: str, lab: str, overrides: tuple[str, ...], nodes: int | None, **op
 
     refuse_unwritable(default_results())
     run_id = new_run_id()
-    name = options["name"] or spec.name
     parameters = {
         "lab": str(Path(lab).absolute()) if os.path.sep in lab or lab.endswith((".yaml", ".yml")) else lab,
         "name": name,
@@ -84,15 +86,15 @@ def run(flow: str, lab: str, overrides: tuple[str, ...], nodes: int | None, **op
         "keep": options["keep"],
         "overrides": given,
         "backend": options["backend"],
-        "backend_options": backend_options(options),
+        "backend_options": told,
         "run_id": run_id,
     } | own
     prefect_for_a_run(say, choice)
-    directory, told = run_flow(parameters, say, choice)
+    directory, server_knows = run_flow(parameters, say, choice)
     from bgplab.results.directory import load_run
 
     status = show(load_run(directory), directory, as_json=options["as_json"])
-    if not told:  # at its exit Prefect's client would try for seven seconds to send each of some hundred events
+    if not server_knows:  # at its exit Prefect's client would try for seven seconds to send each of some hundred events
         sys.stdout.flush()
         os._exit(status)
     return status
@@ -102,8 +104,8 @@ def _refuse_unknown_step(until: str, choice: FlowChoice) -> None:
     from bgplab.errors import InputError
 
     if until not in choice.part.course.checks():
-        where = f"name one of {choice.part.first} … {choice.last}"
-        raise InputError("--until", f"there is no step {until!r}", "", where)
+        why, do = "a walk ends after a step of its own flow", f"name one of {choice.part.first} … {choice.last}"
+        raise InputError("--until", f"there is no step {until!r}", why, do)
 
 
 def _dry_run(spec: Any, until: str, as_json: bool, choice: FlowChoice) -> int:

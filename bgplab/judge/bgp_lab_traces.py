@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from bgplab.errors import InputError
 from bgplab.judge.sight import Sight
 from bgplab.lab.cluster import BGP_ADVERTISEMENT
 from bgplab.observe.bgp_node_configs import ClusterConfigs
@@ -14,7 +15,7 @@ from bgplab.observe.lb_pools import Pools
 from bgplab.observe.nodes import Nodes
 from bgplab.observe.services import AppService
 from bgplab.observe.sysctl import HashPolicies, HashPolicyFiles
-from bgplab.spec import derived
+from bgplab.spec import derived, manifests
 
 
 def _configured(sight: Sight) -> bool:
@@ -41,11 +42,44 @@ def _advertised(sight: Sight) -> bool:
     return any(entry.get("advertisementType") == "Service" for entry in entries)
 
 
-def _service(sight: Sight, type_: str = "", policy: str = "") -> bool:
+def _pool(sight: Sight) -> bool:
+    return sight.see(Pools).named(sight.spec.cluster.pool.name) is not None
+
+
+def _service(sight: Sight, **fields: str) -> bool:
     service = sight.see(AppService).service
-    if service is None:
+    return service is not None and all(getattr(service, field) == value for field, value in fields.items())
+
+
+def _described(sight: Sight, field: str, value: str) -> bool:
+    """Whether one of the user's own manifests (`workloads`) makes the Service so from the start."""
+    app = sight.spec.cluster.app
+    try:
+        own = manifests.workloads(sight.spec.cluster)
+    except InputError:  # the files have gone since: what they said cannot be known
+        return True
+    return any(
+        (each["kind"], each["metadata"]["name"]) == ("Service", app.name)
+        and (each.get("spec") or {}).get(field) == value
+        for each in own
+    )
+
+
+# A Service can be of type LoadBalancer, or have the policy Local, before any step made it so: by the user's own
+# manifests, or as it was found in a cluster that is somebody else's. So these two are traces only beside the one of the
+# step before; or, where nobody described them, of the one before that: then the nearest is missing because it broke.
+
+
+def _balanced(sight: Sight) -> bool:
+    if not _service(sight, type="LoadBalancer"):
         return False
-    return (not type_ or service.type == type_) and (not policy or service.external_traffic_policy == policy)
+    return _pool(sight) or (_routes(sight) and not _described(sight, "type", "LoadBalancer"))
+
+
+def _local(sight: Sight) -> bool:
+    if not _service(sight, external_traffic_policy="Local"):
+        return False
+    return _advertised(sight) or (_pool(sight) and not _described(sight, "externalTrafficPolicy", "Local"))
 
 
 def _hash_policy(sight: Sight) -> bool:
@@ -53,9 +87,9 @@ def _hash_policy(sight: Sight) -> bool:
     due = sight.spec.ecmp.hash_policy
     files = sight.see(HashPolicyFiles).by_router.values()
     if any(line.value == str(due) for lines in files for line in lines):
-        return _service(sight, type_="LoadBalancer")
+        return _balanced(sight)
     live = sight.see(HashPolicies).by_router.values()
-    return _service(sight, policy="Local") and any(value == due for value in live)
+    return _local(sight) and any(value == due for value in live)
 
 
 TRACES: dict[str, Callable[[Sight], bool]] = {
@@ -68,9 +102,9 @@ TRACES: dict[str, Callable[[Sight], bool]] = {
     "G10": lambda sight: bool(sight.see(Nodes).labelled(sight.spec.cluster.bgp.node_label)),
     "G11": lambda sight: bool(sight.see(ClusterConfigs).troubles),
     "G15": _routes,
-    "G18": lambda sight: sight.see(Pools).named(sight.spec.cluster.pool.name) is not None,
-    "G19": lambda sight: _service(sight, type_="LoadBalancer"),
+    "G18": _pool,
+    "G19": _balanced,
     "G21": _advertised,
-    "G24": lambda sight: _service(sight, policy="Local"),
+    "G24": _local,
     "G28": _hash_policy,
 }

@@ -1,7 +1,8 @@
 """Which stage a lab is in, read from the world: the last step that has left its trace.
 
 A trace anywhere counts, also of a step that was only half done: what held before it has passed. That a later trace is
-there while an earlier one is missing is no contradiction but something broken, and the checks say what.
+there while an earlier one is missing is no contradiction but something broken, and the checks say what. What may look
+so before its step, as a Service that is described with the policy Local, is a trace only beside one of a step before.
 """
 
 from __future__ import annotations

@@ -6,6 +6,8 @@ and writes standard input a character at a time.
 
 from __future__ import annotations
 
+import getpass
+import os
 import shlex
 import socket
 import threading
@@ -29,10 +31,19 @@ def open_shell(name: str, ssh_config: Path, *, sudo: bool = False) -> SshShell:
     """A shell for the entry `name` of an ssh_config. It connects at the first command."""
     from fabric import Config, Connection
 
+    _have_a_user_name()
     config = Config(runtime_ssh_path=str(ssh_config), lazy=False)
     connection = Connection(name, config=config, connect_timeout=CONNECT_TIMEOUT_SECONDS)
     _judge_host_keys(connection)
     return SshShell(name, connection, sudo=sudo)
+
+
+def _have_a_user_name() -> None:
+    """Paramiko asks for it at every entry, whoever that logs in as; in containers a uid often has none in passwd."""
+    try:
+        getpass.getuser()
+    except (KeyError, OSError):  # OSError since Python 3.13
+        os.environ["LOGNAME"] = str(os.getuid())
 
 
 def _judge_host_keys(connection: Connection) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
 
 from bgplab.lab.cluster import NODE, POD, Cluster, Manifest
@@ -9,10 +10,10 @@ from bgplab.lab.model import Lab
 from bgplab.lab.waiting import Deadline, wait_until
 from bgplab.observe.endpoint_slices import read_endpoints
 from bgplab.observe.mesh_nodes import CONTROL_PLANE
-from bgplab.observe.pods import read_pods
+from bgplab.observe.pods import read_pods, states_of
 from bgplab.spec.manifests import sample_app, workloads
 from bgplab.spec.mesh_manifests import made_global
-from bgplab.spec.model import ClusterSpec, LabSpec
+from bgplab.spec.model import App, ClusterSpec, LabSpec
 from bgplab.steps.mesh_clusters import delete_all, in_agent, in_client, in_each, kubectl, kubectl_apply_in, told
 from bgplab.steps.objects import apply_what_differs
 from bgplab.steps.outcome import Outcome
@@ -109,8 +110,8 @@ def deploy_global_service(lab: Lab, spec: LabSpec, deadline: Deadline) -> Outcom
         app = described.app
         applied = apply_what_differs(cluster, _app(described))
         wait_until(
-            lambda: len(read_endpoints(cluster, app.name, app.namespace).ready),
-            holds=lambda ready: ready == app.replicas,
+            partial(_ready_endpoints, cluster, app),
+            holds=lambda seen: seen.ready == app.replicas,
             within=deadline,
             what=f"{described.name}: {app.replicas} ready endpoints of {app.name}",
         )
@@ -120,6 +121,22 @@ def deploy_global_service(lab: Lab, spec: LabSpec, deadline: Deadline) -> Outcom
     ready = "; ".join(f"{each.name}: {each.app.replicas} pods of {each.app.name}" for each in spec.clusters)
     what, commands = f"{ready} ready, Services global", plan_app(spec)
     return Outcome.changed(what, commands) if any(applied.values()) else Outcome.already(what, commands)
+
+
+@dataclass(frozen=True, slots=True)
+class _EndpointsSeen:
+    """ready: how many. waiting: what keeps those pods that are not, in words."""
+
+    ready: int
+    waiting: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return "; ".join([str(self.ready), *self.waiting])
+
+
+def _ready_endpoints(cluster: Cluster, app: App) -> _EndpointsSeen:
+    waiting = states_of(pod for pod in read_pods(cluster, app.namespace).of_app(app.name) if not pod.ready)
+    return _EndpointsSeen(len(read_endpoints(cluster, app.name, app.namespace).ready), tuple(waiting))
 
 
 def remove_app(lab: Lab, spec: LabSpec, deadline: Deadline) -> Outcome:

@@ -13,6 +13,7 @@ from bgplab.observe.mesh_services import MeshService, read_services_of
 from bgplab.observe.side_by_side import by_name
 from bgplab.spec.manifests import render_yaml
 from bgplab.spec.model import ClusterSpec, LabSpec
+from bgplab.spec.typed import in_namespace
 from bgplab.steps.objects import apply_what_differs, current
 
 Result = TypeVar("Result")
@@ -95,7 +96,9 @@ def data_of(cluster: Cluster, secret: str) -> dict[str, str] | None:
 
 
 def kubectl(cluster: ClusterSpec, *words: str) -> str:
-    return shlex.join(["kubectl", "--context", cluster.context_name, *words])
+    """With the application's namespace, where the words are about it and it is not kubectl's own."""
+    command = shlex.join(["kubectl", "--context", cluster.context_name, *words])
+    return in_namespace(command, cluster.app.namespace)
 
 
 def kubectl_apply_in(cluster: ClusterSpec, manifests: Iterable[Manifest]) -> str:

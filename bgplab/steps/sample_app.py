@@ -9,7 +9,7 @@ from bgplab.lab.cluster import Cluster, Manifest
 from bgplab.lab.model import Lab
 from bgplab.lab.waiting import Deadline, wait_until
 from bgplab.observe.endpoint_slices import read_endpoints
-from bgplab.observe.pods import read_pods
+from bgplab.observe.pods import read_pods, states_of
 from bgplab.spec import manifests
 from bgplab.spec.model import App, LabSpec
 from bgplab.spec.typed import in_namespace
@@ -19,11 +19,16 @@ from bgplab.steps.outcome import Outcome, kubectl_apply
 
 @dataclass(frozen=True, slots=True)
 class AppSeen:
-    """How far the application is."""
+    """How far the application is. waiting: what keeps those pods that are not ready, in words."""
 
     ready: tuple[str, ...]
     client: str
     endpoints: int
+    waiting: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        counts = f"{len(self.ready)} pods ready, {self.endpoints} ready endpoints, client pod {self.client}"
+        return "; ".join([counts, *self.waiting])
 
     def is_up(self, replicas: int) -> bool:
         return (len(self.ready), self.client, self.endpoints) == (replicas, "Running", replicas)
@@ -54,11 +59,12 @@ def deploy_app(lab: Lab, spec: LabSpec, deadline: Deadline) -> Outcome:
 
 def look_at_app(cluster: Cluster, app: App) -> AppSeen:
     pods = read_pods(cluster, app.namespace)
-    client = pods.named(app.client)
+    client, of_app = pods.named(app.client), pods.of_app(app.name)
     return AppSeen(
-        tuple(pod.name for pod in pods.of_app(app.name) if pod.ready),
+        tuple(pod.name for pod in of_app if pod.ready),
         client.phase if client else "missing",
         len(read_endpoints(cluster, app.name, app.namespace).ready),
+        tuple(states_of(pod for pod in (*of_app, *([client] if client else [])) if not pod.ready)),
     )
 
 

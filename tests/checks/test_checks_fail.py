@@ -189,6 +189,8 @@ FAULTS: list[tuple[str, str, str, Break, str]] = [
     ("G02", "G01", "BGP is off", lambda world: world.but(CiliumConfig({**world.seen[CiliumConfig].values, "enable-bgp-control-plane": "false"})), "enable-bgp-control-plane is 'false'"),
     ("G03", "G03", "a pod is gone", both(each(Pods, "pods", drop(pod_name(W0)))), "2 of 3 pods run"),
     ("G03", "G03", "a pod is Pending", each(Pods, "pods", only(pod_name(W0), phase="Pending", ready=False)), "2 of 3 pods run .*k8s-w0 Pending"),
+    ("G03", "G03", "a pod has no image", each(Pods, "pods", only(pod_name(W0), phase="Pending", ready=False, waits_for="ErrImagePull: none")), "2 of 3 pods run .*k8s-w0 Pending: ErrImagePull: none"),
+    ("G03", "G03", "the client has no node", each(Pods, "pods", only("curl-pod", phase="Pending", ready=False, node=None, waits_for="Unschedulable: 0/3")), r"expected Running on k8s-ctr \(Unschedulable: 0/3\)"),
     ("G03", "G03", "two pods on one node", each(Pods, "pods", only(pod_name(W0), node=W1)), "more than one pod on k8s-w1"),
     ("G03", "G03", "a pod has a foreign address", each(Pods, "pods", only(pod_name(W0), address=IPv4Address("10.0.0.9"))), "10.0.0.9, not one of 172.20.2.0/24"),
     ("G03", "G03", "the client is elsewhere", each(Pods, "pods", only("curl-pod", node=W1)), "curl-pod is Running on k8s-w1, expected Running on k8s-ctr"),

@@ -13,12 +13,16 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from bgplab.cli.access import ssh
+from bgplab.errors import MachineError
 from bgplab.lab import directory as labs
 from bgplab.lab.directory import state_directory
+from bgplab.lab.ssh_shell import open_shell
 
 BAD = sorted((Path(__file__).parents[1] / "spec" / "bad").glob("*.yaml"))
 
@@ -65,6 +69,56 @@ def test_help_names_every_command_and_ends_well() -> None:
 def test_a_typo_is_met_with_what_was_meant() -> None:
     done = bgp_lab("chek")
     assert (done.returncode, "Did you mean 'check'?" in done.stderr) == (2, True)
+
+
+@pytest.mark.parametrize(
+    "words", ["exec router --name x -- ps", "exec router --name=x ps", "exec router --json ps", "ssh router --name x"]
+)
+def test_an_option_after_the_host_is_refused_with_the_right_order(words: str) -> None:
+    done = bgp_lab(*words.split())
+    assert done.returncode == 2
+    option = words.split()[2].partition("=")[0]
+    assert f"{words.split()[0]} {option} … HOST -- COMMAND" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("failover --parameter rate=0", "flow failover takes no rate of 0"),
+        ("--parameter speed=1", "flow bgp-lab has no parameter speed of its own"),
+        ("--name Bad", "'Bad' is not a lab name"),
+        ("--backend inventory --ssh-config /no/file --kubeconfig /none", "--ssh-config: /no/file is not there"),
+    ],
+)
+def test_a_run_that_cannot_be_is_refused_before_a_server_is_started(words: str, said: str) -> None:
+    done = bgp_lab("run", *words.split())
+    assert (done.returncode, said in done.stderr) == (2, True)
+    assert "Prefect" not in done.stderr
+
+
+@pytest.mark.parametrize("words", ["exec --name none router -- --name", "ssh --name none router -n"])
+def test_what_is_the_hosts_own_is_handed_on(words: str) -> None:
+    done = bgp_lab(*words.split())
+    assert (done.returncode, "no lab 'none' stands" in done.stderr) == (2, True)
+
+
+def test_a_user_without_a_name_can_do_everything_but_openssh(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for variable in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(variable, raising=False)
+
+    def unknown(uid: int) -> None:
+        raise KeyError(f"getpwuid(): uid not found: {uid}")
+
+    monkeypatch.setattr("pwd.getpwuid", unknown)
+    config = tmp_path / "ssh_config"
+    config.write_text("Host router\n  HostName 127.0.0.1\n  IdentityFile ~/none\n")
+    try:
+        assert open_shell("router", config).name == "router"
+    finally:
+        os.environ.pop("LOGNAME", None)  # it was named by its number
+    monkeypatch.setattr("bgplab.cli.access.access_of", lambda name, host: SimpleNamespace(ssh_config=config))
+    with pytest.raises(MachineError, match="OpenSSH runs for users with a name only"):
+        ssh.main(["--name", "x", "router"], standalone_mode=False)
 
 
 def test_without_colours_a_terminal_gets_none() -> None:

@@ -159,6 +159,18 @@ def test_a_hosts_own_network_sysctls_can_be_set(lab: Lab) -> None:
     assert _on_this_machine("net.ipv4.ip_default_ttl") == before
 
 
+def test_the_guides_sysctl_system_ends_well_and_brings_back_what_etc_says(lab: Lab) -> None:
+    router, file = lab.hosts["router"], "/etc/sysctl.d/90-test.conf"
+    router.run(["sh", "-c", f"echo net.ipv4.tcp_retries2=9 > {file}"])
+    try:
+        applied = router.run(["sudo", "sysctl", "--system"], check=False)
+        assert (applied.exit_status, applied.stderr) == (0, "")
+        assert f"Applying {file}" in applied.stdout
+        assert router.run(["sysctl", "-n", "net.ipv4.tcp_retries2"]).stdout == "9\n"
+    finally:
+        router.run(["rm", file])
+
+
 UNDO_MOUNTS = """
 import ctypes
 libc = ctypes.CDLL(None)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from fake_seams import FakeCluster, FakeRouter, fake_lab, node_object
 
+from bgplab.checks.stages import number
 from bgplab.errors import LabError
 from bgplab.judge import stage_of
 from bgplab.lab.model import Lab
@@ -80,6 +81,48 @@ def test_a_missing_earlier_trace_does_not_set_the_stage_back() -> None:
         if step != "G15":
             leave(lab, router, cluster)
     assert stage_of(lab, GUIDE) == "G28"
+
+
+SINCE = ("G19", "G24", "G28")
+LOCAL_FROM_THE_START = """\
+apiVersion: v1
+kind: Service
+metadata: {name: webpod}
+spec: {type: LoadBalancer, externalTrafficPolicy: Local, selector: {app: webpod}, ports: [{port: 80}]}
+"""
+
+
+@pytest.mark.parametrize(
+    ("done", "described", "found"),
+    [
+        ("G03", "G03", "G03"),
+        ("G09", "G09", "G09"),
+        ("G11", "G11", "G11"),
+        ("G15", "G15", "G19"),  # nobody said that it would be so: the pool may have been deleted
+        ("G18", "G19", "G24"),  # as above: the advertisement
+        ("G21", "G24", "G24"),
+    ],
+)
+def test_a_service_that_is_local_from_the_start_does_not_skip_steps(
+    done: str, described: str, found: str, tmp_path: Path
+) -> None:
+    (tmp_path / "local.yaml").write_text(LOCAL_FROM_THE_START)
+    lab, router, cluster = fake_lab(GUIDE)
+    for step, leave in IN_ORDER:
+        if number(step) <= number(done) and step not in SINCE:
+            leave(lab, router, cluster)
+    service(type="LoadBalancer", externalTrafficPolicy="Local")(lab, router, cluster)
+    assert stage_of(lab, load_lab("guide", {"clusters[0].workloads": f"[{tmp_path}/local.yaml]"})) == described
+    assert stage_of(lab, GUIDE) == found
+
+
+@pytest.mark.parametrize(("missing", "at"), [("G21", "G24"), ("G18", "G19"), ("G18", "G21")])
+def test_what_broke_just_before_the_last_step_does_not_set_the_stage_back(missing: str, at: str) -> None:
+    lab, router, cluster = fake_lab(GUIDE)
+    for step, leave in IN_ORDER:
+        if step != missing and number(step) <= number(at):
+            leave(lab, router, cluster)
+    assert stage_of(lab, GUIDE) == at
 
 
 def test_a_hash_policy_of_the_hosts_own_is_not_the_steps() -> None:

@@ -15,7 +15,7 @@ from bgplab.observe.endpoint_slices import parse_endpoints
 from bgplab.observe.flows import Flow, parse_flows
 from bgplab.observe.lb_pools import parse_pool
 from bgplab.observe.nodes import Nodes, parse_node
-from bgplab.observe.pods import Pods, parse_pod
+from bgplab.observe.pods import Pods, parse_pod, states_of
 from bgplab.observe.services import parse_service
 
 
@@ -99,6 +99,57 @@ def test_a_pod_that_is_being_deleted_is_none_of_the_app() -> None:
     gone = {**pod, "metadata": {**pod["metadata"], "name": "b", "deletionTimestamp": "2026-11-24T17:00:00Z"}}
     seen = Pods((parse_pod(pod), parse_pod(gone)))
     assert [each.name for each in seen.of_app("webpod")] == ["a"]
+
+
+def container(name: str, reason: str, message: str = "", **last: object) -> dict[str, object]:
+    return {"name": name, "state": {"waiting": {"reason": reason, "message": message}}, "lastState": last}
+
+
+NO_ROOM = {"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "0/3 nodes are available"}
+
+
+@pytest.mark.parametrize(
+    ("status", "waits_for"),
+    [
+        ({"conditions": [NO_ROOM]}, "Unschedulable: 0/3 nodes are available"),
+        ({"conditions": [NO_ROOM | {"status": "True"}]}, ""),
+        ({"containerStatuses": [container("app", "ErrImagePull", "not found")]}, "ErrImagePull: not found"),
+        (
+            {"containerStatuses": [container("app", "CreateContainerConfigError", 'secret "key" not found')]},
+            'CreateContainerConfigError: secret "key" not found',
+        ),
+        (
+            {"containerStatuses": [container("app", "CrashLoopBackOff", "back-off 10s", terminated={"exitCode": 3})]},
+            "CrashLoopBackOff: container app ended with status 3",
+        ),
+        (
+            {
+                "containerStatuses": [
+                    container("app", "CrashLoopBackOff", terminated={"exitCode": 137, "reason": "OOMKilled"})
+                ]
+            },
+            "CrashLoopBackOff: container app ended with status 137 (OOMKilled)",
+        ),
+        ({"containerStatuses": [container("app", "ContainerCreating")]}, ""),
+        (
+            {
+                "initContainerStatuses": [container("init", "ImagePullBackOff")],
+                "containerStatuses": [container("app", "PodInitializing")],
+            },
+            "ImagePullBackOff",
+        ),
+        ({"containerStatuses": [{"name": "app", "state": {"running": {}}}]}, ""),
+    ],
+)
+def test_a_pod_says_what_it_waits_for(status: dict[str, object], waits_for: str) -> None:
+    assert parse_pod({"metadata": {"name": "a"}, "status": status}).waits_for == waits_for
+
+
+def test_pods_in_the_same_state_are_told_in_one_sentence() -> None:
+    crashed = {"phase": "Running", "containerStatuses": [container("app", "CrashLoopBackOff")]}
+    statuses = {"b": {"phase": "Pending"}, "a": {"phase": "Pending"}, "c": crashed}
+    pods = [parse_pod({"metadata": {"name": name}, "status": status}) for name, status in statuses.items()]
+    assert states_of(pods) == ["a, b Pending", "c Running, not ready: CrashLoopBackOff"]
 
 
 def test_a_service_has_its_address_policy_and_condition() -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from ipaddress import IPv4Address, IPv4Network
 from types import SimpleNamespace
 
 import pytest
 
+from bgplab.checks.all import all_checks
+from bgplab.checks.explain import by_hand
 from bgplab.errors import InputError, LabError
 from bgplab.observe.bgp_log import BgpEvent, parse_bgp_log
 from bgplab.observe.route_monitor import RouteChange, parse_monitor
@@ -17,6 +20,7 @@ from bgplab.steps.failover.event import Conditions, Event, subject
 from bgplab.steps.failover.link import device_of, up_script
 from bgplab.steps.failover.session_log import FILE, switch_off, switch_on
 from bgplab.steps.failover.watching import clock_offset_ns, settled_at
+from bgplab.steps.mesh import MESH_STEPS
 
 MONITOR = """\
 [2026-11-24T22:40:56.974986] 172.16.1.1 nhid 33 proto bgp metric 20 
@@ -152,6 +156,30 @@ def test_every_event_can_be_typed_by_hand() -> None:
     spec = load_lab("guide")
     for step in EVENTS.values():
         assert step.plan(spec), step.id
+
+
+SHOP = {"clusters[0].app.namespace": "shop", "clusters[0].app.replicas": "2"}
+
+
+def test_the_commands_of_an_event_name_this_labs_namespace_and_count_of_pods() -> None:
+    spec, commands = (
+        load_lab("guide", SHOP),
+        [f"kubectl -n shop scale deployment webpod --replicas {n}" for n in (1, 2)],
+    )
+    assert EVENTS["E03"].plan(spec) == commands
+    assert [by_hand(all_checks("E")[id], spec)[0] for id in ("E03", "E04")] == commands
+
+
+def test_the_commands_of_a_mesh_name_each_clusters_namespace() -> None:
+    spec = load_lab("mesh", {f"clusters[{n}].app.namespace": "shop" for n in (0, 1)})
+    about = [
+        line for step in MESH_STEPS.values() for line in step.plan(spec) if re.search(r"kubectl .*\bwebpod\b", line)
+    ]
+    assert about
+    assert [line for line in about if " -n shop " not in line] == []
+    assert by_hand(all_checks("M")["M13"], spec)[0].startswith(
+        "kubectl -n shop --context kind-west scale deployment webpod"
+    )
 
 
 def test_a_router_that_is_late_does_not_make_the_others_late() -> None:

@@ -66,7 +66,22 @@ def test_an_app_left_scaled_down_gets_its_pods_back() -> None:
 def test_an_app_that_does_not_come_up_says_how_far_it_is() -> None:
     lab, _, cluster = fake_lab(GUIDE)
     cluster.on_change = lambda c: with_app(c, NODES[:2])
-    with pytest.raises(DeadlineExceeded, match=r"3 pods of webpod ready, .*endpoints=2"):
+    with pytest.raises(DeadlineExceeded, match=r"3 pods of webpod ready, .* 2 ready endpoints"):
+        sample_app.deploy_app(lab, GUIDE, soon())
+
+
+def test_an_app_that_does_not_come_up_says_what_its_pods_wait_for() -> None:
+    def without_image(cluster: FakeCluster) -> None:
+        for node in NODES:
+            pod = pod_object(GUIDE, node, ready=False)
+            waiting = {"reason": "ErrImagePull", "message": "no such image"}
+            pod["status"] |= {"phase": "Pending", "containerStatuses": [{"name": "app", "state": {"waiting": waiting}}]}
+            cluster.put(pod)
+
+    lab, _, cluster = fake_lab(GUIDE)
+    cluster.on_change = without_image
+    names = ", ".join(f"webpod-{node}" for node in sorted(NODES))
+    with pytest.raises(DeadlineExceeded, match=rf"0 pods ready.*; {names} Pending: ErrImagePull: no such image"):
         sample_app.deploy_app(lab, GUIDE, soon())
 
 

@@ -19,7 +19,7 @@ from bgplab.observe.traffic_events import PodScaledAway
         "With policy Local the node that lost its pod is no next hop a second later; connections fail no longer than"
         " that.",
         "The pod's end and the withdrawal start from the same event; between them the node gets what it cannot serve.",
-        ("kubectl scale deployment {app} --replicas 2", WATCH, PROBE),
+        ("kubectl scale deployment {app} --replicas {fewer}", WATCH, PROBE),
     ),
 )
 def a_pod_scaled_away(told: Told, expected: Expected) -> Finding:
@@ -38,7 +38,7 @@ def a_pod_scaled_away(told: Told, expected: Expected) -> Finding:
     explanation=Explanation(
         "Once the new pod is ready its node announces; connections fail for a second at most.",
         "Only a ready pod is announced. A new next hop moves flows that are open just then.",
-        ("kubectl scale deployment {app} --replicas 3", WATCH),
+        ("kubectl scale deployment {app} --replicas {replicas}", WATCH),
     ),
 )
 def the_pod_is_back(told: Told, expected: Expected) -> Finding:

@@ -49,7 +49,8 @@ def subject(spec: LabSpec, conditions: Conditions) -> Node:
     workers = [node for node in speaking if not node.control_plane] or speaking
     if not workers:
         names = ", ".join(node.name for node in bgp_nodes(spec))
-        raise InputError("node", f"no node with BGP is called {conditions.node}", "", f"name one of {names}")
+        why = "events happen to a node that announces routes"
+        raise InputError("node", f"no node with BGP is called {conditions.node}", why, f"name one of {names}")
     return workers[0]
 
 

@@ -8,6 +8,7 @@ from functools import partial
 from bgplab.lab.cluster import DEPLOYMENT
 from bgplab.observe.traffic_events import AtRouter, PodScaledAway
 from bgplab.spec.model import LabSpec
+from bgplab.spec.typed import in_namespace
 from bgplab.steps.failover.event import POD_SECONDS, Event, Ground, Hops
 from bgplab.steps.vip_view import look_at_vip
 
@@ -40,7 +41,8 @@ def pod_scaled_away(here: Ground) -> Event:
 
 def plan_pod(spec: LabSpec) -> list[str]:
     app = spec.cluster.app
-    return [f"kubectl scale deployment {app.name} --replicas {count}" for count in (app.replicas - 1, app.replicas)]
+    scale = in_namespace(f"kubectl scale deployment {app.name} --replicas", app.namespace)
+    return [f"{scale} {count}" for count in (app.replicas - 1, app.replicas)]
 
 
 def with_nodes(seen: PodScaledAway) -> PodScaledAway:

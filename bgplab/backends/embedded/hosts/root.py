@@ -74,6 +74,7 @@ def build_root(plan: RootPlan, at: str = "/tmp") -> None:
         (root / name).symlink_to(f"usr/{name}")
     (root / "var/run").symlink_to("/run")
     kernel.bind(f"{userland.path}/usr", f"{at}/usr", read_only=True)
+    _mask_sysctls_of_the_machine(f"{at}/usr/lib/sysctl.d")
     kernel.bind(tools.path, f"{at}/usr/local/bin", read_only=True)
     kernel.bind(programs.path, f"{at}/opt/bgp-lab", read_only=True)
     kernel.bind(shared.path, f"{at}/run/lab")
@@ -159,6 +160,14 @@ def _protect_proc(proc: str) -> None:
             kernel.bind(path, path, read_only=True)
     kernel.bind(network.path, f"{proc}/sys/net")
     network.close()
+
+
+def _mask_sysctls_of_the_machine(directory: str) -> None:
+    """What the distribution sets at boot (fs.protected_…) no host may set, and `sysctl --system`, as the guide has it
+    typed, would end with status 1 for that. What a person sets is in /etc/sysctl.d.
+    """
+    if os.path.isdir(directory):
+        kernel.mount("tmpfs", directory, "tmpfs", kernel.MS_RDONLY | kernel.MS_NOSUID, "mode=0755,size=4k")
 
 
 def mount_sys(target: str) -> None:
