@@ -91,7 +91,7 @@ def flows_are_recorded(requests: PodRequests, seen: FlowRecords, endpoints: Endp
     reached = {endpoint.pod for endpoint in endpoints.ready if endpoint.pod in ports}
     if not reached:
         return inconclusive(f"{client} reached no pod, so there is nothing to record")
-    problems, counted = [], 0
+    problems, counted, found_dropped = [], 0, 0
     for pod in sorted(name for name in reached if name):
         there = [flow for flow in seen.flows if _ends(flow) == (client, pod) and flow.source_port in ports[pod]]
         back = [flow for flow in seen.flows if _ends(flow) == (pod, client) and flow.destination_port in ports[pod]]
@@ -101,6 +101,9 @@ def flows_are_recorded(requests: PodRequests, seen: FlowRecords, endpoints: Endp
             problems += [f"{way}: no FORWARDED record with {listed(lacking)}"] if lacking else []
             dropped = sum(flow.verdict == "DROPPED" for flow in here)
             problems += [f"{way}: {dropped} records are DROPPED"] if dropped else []
+            found_dropped += dropped
+    if problems and seen.gaps and not found_dropped:
+        return inconclusive(f"{seen.gaps}; among what is left: {problems[0]}", flows=counted)
     return judged(problems, f"{client} ↔ {listed(reached)} FORWARDED with SYN, ACK and FIN", flows=counted)
 
 

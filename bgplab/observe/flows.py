@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from bgplab.lab.cluster import Cluster
@@ -27,18 +27,32 @@ class Flow:
 
 @dataclass(frozen=True, slots=True)
 class FlowRecords:
+    """lost: events that the node saw and did not keep (Hubble's `lost_events`), since it started. full: there may be
+    more records than were asked for."""
+
     flows: tuple[Flow, ...]
+    lost: int = 0
+    full: bool = False
+
+    @property
+    def gaps(self) -> str:
+        """Why a record that is not here may have been there; empty when none can be missing."""
+        reasons = [f"the node lost {self.lost} events"] if self.lost else []
+        reasons += [f"only the last {len(self.flows)} records were looked at"] if self.full else []
+        return ", ".join(reasons)
 
 
 def read_flows(cluster: Cluster, node: str, pod: str, namespace: str, last: int = 2000) -> FlowRecords:
     """The last records of a pod's TCP traffic, as its node saw them."""
     argv = ["hubble", "observe", "--protocol", "tcp", "--pod", f"{namespace}/{pod}", "--last", str(last), "-o", "json"]
-    return parse_flows("".join(ask_agents(cluster, argv, [node]).values()))
+    seen = parse_flows("".join(ask_agents(cluster, argv, [node]).values()))
+    return replace(seen, full=len(seen.flows) >= last)
 
 
 def parse_flows(text: str) -> FlowRecords:
-    records = (json.loads(line) for line in text.splitlines() if line.startswith("{"))
-    return FlowRecords(tuple(_flow(record["flow"]) for record in records if "flow" in record))
+    records = [json.loads(line) for line in text.splitlines() if line.startswith("{")]
+    lost = sum(int((record.get("lost_events") or {}).get("num_events_lost", 0)) for record in records)
+    return FlowRecords(tuple(_flow(record["flow"]) for record in records if "flow" in record), lost)
 
 
 def _flow(given: dict[str, Any]) -> Flow:

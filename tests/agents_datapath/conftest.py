@@ -19,7 +19,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         pytest.skip("real packets need root here: the test itself enters network namespaces")
     tools = Tools(tmp_path_factory.mktemp("tools"))
     if tools.missing():
-        pytest.skip(f"neither BGPLAB_USERLAND nor this machine has: {', '.join(tools.missing())}")
+        pytest.skip(f"neither the hosts' userland nor this machine has: {', '.join(tools.missing())}")
     made = World(tools, tmp_path_factory.mktemp("shared"))
     yield made
     made.close()

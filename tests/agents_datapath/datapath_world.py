@@ -23,6 +23,7 @@ from typing import Any
 from bgplab.backends.embedded.agents.datapath import NODE_SYSCTLS, NodePath
 from bgplab.backends.embedded.agents.netns import socket_in
 from bgplab.backends.embedded.agents.programs.images import FILES
+from bgplab.backends.embedded.hosts.userland import is_ready, userland_directory
 from bgplab.errors import CommandFailed
 from bgplab.lab.cluster import Kind, Manifest
 from bgplab.lab.shell import Completed
@@ -38,15 +39,15 @@ TOGETHER = ("setpriv", "--pdeathsig", "KILL")
 
 
 class Tools:
-    """The programs that hosts run: of the userland in BGPLAB_USERLAND, or this machine's own."""
+    """The programs that hosts run: of their userland, or this machine's own."""
 
     NEEDED = ("nft", "ip", "curl", "sysctl")
 
     def __init__(self, directory: Path) -> None:
         self.path = f"{directory}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-        userland = os.environ.get("BGPLAB_USERLAND")
-        if userland:
-            self._wrap(Path(userland), directory)
+        userland = userland_directory()
+        if is_ready(userland):
+            self._wrap(userland, directory)
 
     def missing(self) -> list[str]:
         return [

@@ -92,6 +92,8 @@ def test_a_flood_is_cut_in_the_kernel_and_told(world: World, cluster: Cluster, f
     assert len(flows.flows("a")) <= min(RING_SIZE, LOGGED_AT_ONCE + 500 * (seconds + 1))
     status, _, err = flows.observe("a", ["hubble", "observe"])
     assert (status, err.startswith("EVENTS LOST: ")) == (0, True)
+    told = json.loads(flows.observe("a", ["hubble", "observe", "-o", "json"])[1].splitlines()[-1])
+    assert (told["node_name"], int(told["lost_events"]["num_events_lost"]) > 0) == ("a", True)
 
 
 def test_status_and_other_commands(world: World, flows: FlowLog) -> None:

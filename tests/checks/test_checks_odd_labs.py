@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from right_world import World, load_from, right_world, time_out
 
 from bgplab.checks.finding import Verdict
 from bgplab.observe.endpoint_slices import Endpoints
+from bgplab.observe.flows import FlowRecords
 from bgplab.observe.frr_bgp import Neighbors
 from bgplab.observe.frr_service import FrrLogs
 from bgplab.observe.http import PodRequests
@@ -110,3 +112,20 @@ def test_one_way_is_nothing_to_spread_over_however_few_the_requests() -> None:
     few = LoadRuns(world.seen[LoadRuns].vip, {"router": replace(load, large=load.small)})
     finding = world.but(few).judge("G29")
     assert finding.verdict is Verdict.SKIPPED and "nothing to spread over" in finding.reason
+
+
+@pytest.mark.parametrize("gap", [{"lost": 12}, {"full": True}])
+def test_a_record_that_may_have_been_lost_is_no_failure(gap: dict[str, Any]) -> None:
+    world = guide("G15")
+    seen = world.seen[FlowRecords]
+    fewer = FlowRecords(tuple(flow for flow in seen.flows if "FIN" not in flow.flags))
+    assert world.but(fewer).judge("G17").verdict is Verdict.FAILS
+    finding = world.but(replace(fewer, **gap)).judge("G17")
+    assert finding.verdict is Verdict.INCONCLUSIVE and finding.reason.startswith(replace(fewer, **gap).gaps)
+    assert world.but(replace(seen, **gap)).judge("G17").verdict is Verdict.HOLDS
+
+
+def test_a_dropped_record_fails_whatever_else_was_lost() -> None:
+    world = guide("G15")
+    dropped = tuple(replace(flow, verdict="DROPPED") for flow in world.seen[FlowRecords].flows)
+    assert world.but(FlowRecords(dropped, lost=12)).judge("G17").verdict is Verdict.FAILS

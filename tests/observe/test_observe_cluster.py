@@ -230,6 +230,8 @@ def test_flow_records_are_one_object_per_line_and_other_lines_are_passed_over() 
         "source": {"namespace": "default", "pod_name": "curl-pod"},
         "destination": {"namespace": "default", "pod_name": "webpod-1"},
     }
-    lost = {"lost_events": {"source": "HUBBLE_RING_BUFFER"}, "node_name": "k8s-ctr"}
+    lost = {"lost_events": {"source": "HUBBLE_RING_BUFFER", "num_events_lost": "7"}, "node_name": "k8s-ctr"}
     text = "\n".join([json.dumps({"flow": flow, "node_name": "k8s-ctr"}), json.dumps(lost), "EVENTS LOST"])
-    assert parse_flows(text).flows == (Flow("curl-pod", "webpod-1", "FORWARDED", frozenset({"ACK", "FIN"}), 38124, 80),)
+    seen = parse_flows(text)
+    assert seen.flows == (Flow("curl-pod", "webpod-1", "FORWARDED", frozenset({"ACK", "FIN"}), 38124, 80),)
+    assert (seen.lost, seen.gaps) == (7, "the node lost 7 events")

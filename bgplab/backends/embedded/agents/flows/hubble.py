@@ -88,6 +88,14 @@ def render(flows: Iterable[Flow], output: str) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
+def lost_as_json(count: int, node: str) -> str:
+    """The line by which Hubble says that events are missing (GetFlowsResponse.lost_events); none when none are."""
+    if not count:
+        return ""
+    lost = {"source": "PERF_EVENT_RING_BUFFER", "num_events_lost": str(count)}
+    return json.dumps({"lost_events": lost, "node_name": node}, separators=(",", ":")) + "\n"
+
+
 def _parser() -> _Parser:
     parser = _Parser(prog="hubble observe", add_help=False, allow_abbrev=False)
     parser.add_argument("-o", "--output", default="compact", choices=("compact", "json", "jsonpb"))

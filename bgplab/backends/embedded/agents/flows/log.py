@@ -139,8 +139,10 @@ class FlowLog:
         except hubble.UsageError as fault:
             return 1, "", f"Error: {fault}\n"
         lost = self.lost(name)
-        told = f"EVENTS LOST: {lost} on {name} (more than {LOGGED_PER_SECOND} a second)\n" if lost else ""
-        return 0, hubble.render(chosen, request.output), told
+        if request.output == "compact":
+            told = f"EVENTS LOST: {lost} on {name} (more than {LOGGED_PER_SECOND} a second)\n" if lost else ""
+            return 0, hubble.render(chosen, request.output), told
+        return 0, hubble.render(chosen, request.output) + hubble.lost_as_json(lost, name), ""
 
     def _status(self, name: str) -> str:
         held = len(self._nodes[name].ring)
