@@ -271,7 +271,11 @@ class LoadTest(Described):
         default=100, description="the guide's own number, shown beside"
     )
     requests: Annotated[int, Range(1, 10_000_000, "each is a connection of its own and a record in the results")] = (
-        Field(default=6000, description="connections on which shares are judged; 3,000 at least for a verdict")
+        Field(
+            default=6000,
+            description="connections on which shares are judged; 3,000 at least for a verdict. Above 60,535 source"
+            " ports are used again, and count once each",
+        )
     )
     concurrency: Annotated[int, Range(1, 10_000, "each holds a socket and a source port")] = Field(
         default=32, description="connections open at the same time"
