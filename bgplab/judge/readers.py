@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from bgplab.checks.chance import rate_of, requests_to_see_all
@@ -82,7 +83,10 @@ def _flows(sight: Sight) -> flows.FlowRecords:
     """After requests, so that there is something to record: about ten records each, in both directions."""
     app = sight.spec.cluster.app
     sent = len(sight.see(http.PodRequests).by_name)
-    return flows.read_flows(sight.lab.cluster, sight.expected.client_node, app.client, app.namespace, last=20 * sent)
+    node, before = sight.expected.client_node, sight.context.kept(flows.FlowRecords)
+    seen = flows.read_flows(sight.lab.cluster, node, app.client, app.namespace, last=20 * sent)
+    sight.context.keep(seen)
+    return replace(seen, lost_before=before.lost if before else 0)
 
 
 def _load(sight: Sight) -> load.LoadRuns:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from bgplab.lab.cluster import Cluster
@@ -27,26 +27,18 @@ class Flow:
 
 @dataclass(frozen=True, slots=True)
 class FlowRecords:
-    """lost: events that the node saw and did not keep (Hubble's `lost_events`), since it started. full: there may be
-    more records than were asked for."""
+    """lost: events that the node saw and did not keep (Hubble's `lost_events`), since it started; lost_before: at the
+    look before this one."""
 
     flows: tuple[Flow, ...]
     lost: int = 0
-    full: bool = False
-
-    @property
-    def gaps(self) -> str:
-        """Why a record that is not here may have been there; empty when none can be missing."""
-        reasons = [f"the node lost {self.lost} events"] if self.lost else []
-        reasons += [f"only the last {len(self.flows)} records were looked at"] if self.full else []
-        return ", ".join(reasons)
+    lost_before: int = 0
 
 
 def read_flows(cluster: Cluster, node: str, pod: str, namespace: str, last: int = 2000) -> FlowRecords:
     """The last records of a pod's TCP traffic, as its node saw them."""
     argv = ["hubble", "observe", "--protocol", "tcp", "--pod", f"{namespace}/{pod}", "--last", str(last), "-o", "json"]
-    seen = parse_flows("".join(ask_agents(cluster, argv, [node]).values()))
-    return replace(seen, full=len(seen.flows) >= last)
+    return parse_flows("".join(ask_agents(cluster, argv, [node]).values()))
 
 
 def parse_flows(text: str) -> FlowRecords:

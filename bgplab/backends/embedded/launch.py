@@ -122,7 +122,11 @@ def _start(
         spec=json.loads(spec.model_dump_json()),
         since=time.time(),
     )
-    labs.write_record(directory, record)
+    try:
+        labs.write_record(directory, record)
+    except FileNotFoundError as fault:  # the lab has ended and taken its directory with it
+        kept = labs.state_directory() / "last-failed-start.log"
+        raise LabError(f"the lab {name} ended as soon as it was ready (log: {kept})") from fault
     return record
 
 
